@@ -1,0 +1,184 @@
+"""The contract that makes a mode switchable: one set of arguments, one surface, any compute.
+
+A stack builds one `ServiceArgs` per service and hands it to `LambdaService`, `FargateService` or a later
+compute. Nothing else in the tree asks which compute a service has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import pulumi
+from pulumi_aws import cloudwatch, iam
+
+Architecture = Literal["arm64", "x86_64"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZipArtifact:
+    """A Lambda package on disk: `path` to the zip, `sha256` in base64 as Lambda's `CodeSha256` has it."""
+
+    path: str
+    sha256: str
+    handler: str = "handler.lambda_handler"
+    runtime: str = "python3.13"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageArtifact:
+    """A container image by digest: `registry/repository@sha256:…`."""
+
+    reference: str
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretRef:
+    """One secret value under one environment name: the secret's `arn` and, for a JSON secret, its `key`."""
+
+    name: str
+    arn: pulumi.Input[str]
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One IAM statement: `actions` allowed on exactly `resources`."""
+
+    actions: Sequence[str]
+    resources: Sequence[pulumi.Input[str]]
+    conditions: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+
+
+class Link(Protocol):
+    """Something a service uses: the environment, permissions and network rules it brings, the same in every mode."""
+
+    @property
+    def environment(self) -> Mapping[str, pulumi.Input[str]]: ...
+    @property
+    def statements(self) -> Sequence[Statement]: ...
+    @property
+    def security_group_id(self) -> pulumi.Input[str] | None: ...
+    @property
+    def port(self) -> int | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What one instance gets: `cpu` in units of 1/1024 vCPU (containers only), `memory` in MiB."""
+
+    cpu: int = 512
+    memory: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledScaling:
+    """Instance bounds from a moment on: `cron` as in `cron(0 8 ? * MON-FRI *)`, in `timezone`."""
+
+    name: str
+    cron: str
+    min: int
+    max: int
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalingStep:
+    """Add `change` instances while CPU is at least `cpu_percent` above the step policy's threshold of 0 %."""
+
+    cpu_percent: int
+    change: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """How many instances run. Target values are percent, or requests per target and minute; cooldowns seconds."""
+
+    min: int = 1
+    max: int = 3
+    cpu_percent: int | None = 70
+    memory_percent: int | None = 80
+    requests_per_target: int | None = 100
+    scale_out_cooldown: int = 60
+    scale_in_cooldown: int = 300
+    schedules: Sequence[ScheduledScaling] = ()
+    steps: Sequence[ScalingStep] = ()
+    spot_percent: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """What feeds a service besides HTTP: `source` is the ARN of a queue, bucket, schedule or stream."""
+
+    kind: Literal["queue", "bucket", "schedule", "stream"]
+    source: pulumi.Input[str]
+    batch_size: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A file system mounted at `path`, through an EFS access point."""
+
+    name: str
+    path: str
+    access_point_arn: pulumi.Input[str]
+    file_system_id: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """Everything a compute needs to run one service, whatever the compute.
+
+    `timeout` is the longest request in seconds; `port` and `health_path` reach the app as PORT and HEALTH_PATH.
+    `worker` names the command for work without HTTP; `migrations` the command run once before a release.
+    """
+
+    artifact: ZipArtifact | ImageArtifact
+    architecture: Architecture = "arm64"
+    port: int = 8080
+    health_path: str = "/health"
+    environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    secrets: Sequence[SecretRef] = ()
+    links: Sequence[Link] = ()
+    permissions: Sequence[Statement] = ()
+    size: Size = field(default_factory=Size)
+    scaling: Scaling = field(default_factory=Scaling)
+    timeout: int = 28
+    log_retention_days: int = 7
+    key_arn: pulumi.Input[str] | None = None
+    triggers: Sequence[Trigger] = ()
+    worker: Sequence[str] = ()
+    volumes: Sequence[Volume] = ()
+    migrations: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LambdaTarget:
+    """What a front door attaches to when the compute is Lambda: the alias, never `$LATEST`."""
+
+    function_name: pulumi.Output[str]
+    alias_name: pulumi.Output[str]
+    alias_arn: pulumi.Output[str]
+    invoke_arn: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IpTarget:
+    """What a front door attaches to when the compute has addresses: a target group of type ip."""
+
+    target_group_arn: pulumi.Output[str]
+
+
+Target = LambdaTarget | IpTarget
+
+
+class Compute(Protocol):
+    """The surface every compute offers."""
+
+    target: Target
+    role: iam.Role
+    security_group_id: pulumi.Output[str] | None
+    log_group_name: pulumi.Output[str]
+    alarms: Sequence[cloudwatch.MetricAlarm]
