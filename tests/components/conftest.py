@@ -1,0 +1,231 @@
+"""A recording engine: runs a program that declares components and returns what it registered, resolved.
+
+Nothing is created and nothing leaves the process. Outputs are made up in the shape AWS gives them, so that a value
+that ends in the wrong place is seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import rpc, settings
+from pulumi.runtime.mocks import (
+    MockCallArgs,
+    MockMonitor,
+    MockResourceArgs,
+    Mocks,
+    _resolve_callbacks,  # the only way from a request to the transform it names
+    set_mocks,
+)
+from pulumi.runtime.stack import run_pulumi_func
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+# Pulumi marks a reference to a resource in a property value with this key and value.
+_REFERENCE = {"4dabf18193072939515e22adb298388d": "5cf8f73096256a8f31e491e813e4eb8e", "packageVersion": ""}
+
+# ARN of a type where it is more than `service:type/name`.
+_ARNS = {
+    "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{physical}",
+    "aws:ecr/repository:Repository": "arn:aws:ecr:{region}:{account}:repository/{physical}",
+    "aws:ecs/cluster:Cluster": "arn:aws:ecs:{region}:{account}:cluster/{physical}",
+    "aws:ecs/taskDefinition:TaskDefinition": "arn:aws:ecs:{region}:{account}:task-definition/{physical}:1",
+    "aws:iam/role:Role": "arn:aws:iam::{account}:role/{physical}",
+    "aws:kms/key:Key": "arn:aws:kms:{region}:{account}:key/{physical}",
+    "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{physical}",
+    "aws:lb/loadBalancer:LoadBalancer": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{suffix}",
+    "aws:lb/targetGroup:TargetGroup": "arn:aws:elasticloadbalancing:{region}:{account}:{suffix}",
+    "aws:sqs/queue:Queue": "arn:aws:sqs:{region}:{account}:{physical}",
+}
+_SUFFIXES = {
+    "aws:lb/loadBalancer:LoadBalancer": "app/{physical}/50dc6c495c0c9188",
+    "aws:lb/targetGroup:TargetGroup": "targetgroup/{physical}/73e2d6bc24d8a067",
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One registered resource with resolved inputs; `parent` and `depends_on` are `type::name`."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str
+    custom: bool
+    depends_on: tuple[str, ...] = ()
+    protect: bool = False
+    retain: bool = False
+    delete_before_replace: bool = False
+    ignore_changes: tuple[str, ...] = ()
+    transforms: tuple[Callable[[pulumi.ResourceTransformArgs], Any], ...] = ()
+
+
+class Recording(list[Recorded]):
+    """Everything a program registered, in order, and what it returned (`value`) with its outputs resolved."""
+
+    def __init__(self, resources: Iterable[Recorded], value: Any = None) -> None:
+        super().__init__(resources)
+        self.value = value
+
+    def all(self, kind: str) -> list[Recorded]:
+        """Return the resources whose type token ends in `kind`, as in `ecs/service:Service` or `Service`."""
+        return [r for r in self if r.type == kind or r.type.endswith((f":{kind}", f"/{kind}"))]
+
+    def one(self, kind: str, name: str | None = None) -> Recorded:
+        """Return the only resource of that type (and logical name)."""
+        found = [r for r in self.all(kind) if name in (None, r.name)]
+        assert len(found) == 1, f"{kind} {name or ''}: {[(r.type, r.name) for r in found or self]}"
+        return found[0]
+
+
+def short(urn: str) -> str:
+    """Return a URN as `type::name`."""
+    kind, _, name = urn.split("::", 2)[2].partition("::")
+    return f"{kind.split('$')[-1]}::{name}"
+
+
+class _Cloud(Mocks):
+    def __init__(self) -> None:
+        self.references: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION, "id": REGION},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "id": ACCOUNT},
+            "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com"},
+            "aws:route53/getZone:getZone": {"zoneId": "Z0123456789ABCDEFGHIJ", "name": args.args.get("name")},
+        }
+        return {**args.args, **answers[args.token]}, None
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "awsx:ec2:Vpc":
+            return "", self._vpc(args.name, args.inputs)
+        physical = str(args.inputs.get("name") or args.inputs.get("family") or f"{args.name}-1a2b3c4")
+        values = {"region": REGION, "account": ACCOUNT, "physical": physical}
+        values["suffix"] = _SUFFIXES.get(args.typ, "").format_map(values)
+        kind = args.typ.split(":")[1].split("/")
+        plain = f"arn:aws:{kind[0]}:{{region}}:{{account}}:{kind[-1]}/{{physical}}"
+        outputs = {
+            "name": physical,
+            "arn": _ARNS.get(args.typ, plain).format_map(values),
+            "arnSuffix": values["suffix"],
+            **args.inputs,
+            **_outputs(args, physical),
+        }
+        return f"{args.name}-id", outputs
+
+    def _vpc(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        zones = range(1, int(inputs["numberOfAvailabilityZones"]) + 1)
+        outputs: dict[str, Any] = {
+            "vpcId": f"{name}-vpc",
+            "publicSubnetIds": [f"{name}-public-{zone}" for zone in zones],
+            "privateSubnetIds": [f"{name}-private-{zone}" for zone in zones],
+            "vpc": self._reference("aws:ec2/vpc:Vpc", name, {"defaultSecurityGroupId": f"{name}-default-sg"}),
+            "routeTables": [
+                self._reference("aws:ec2/routeTable:RouteTable", f"{name}-{kind}-{zone}", {})
+                for zone in zones
+                for kind in ("public", "private")
+            ],
+        }
+        return outputs
+
+    def _reference(self, kind: str, name: str, outputs: dict[str, Any]) -> dict[str, str]:
+        urn = f"urn:pulumi:stack::project::awsx:ec2:Vpc${kind}::{name}"
+        self.references[urn] = (f"{name}-id", outputs)
+        return {**_REFERENCE, "urn": urn, "id": f"{name}-id"}
+
+
+def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
+    match args.typ:
+        case "aws:lambda/function:Function":
+            arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{physical}"
+            return {"version": "1", "qualifiedArn": f"{arn}:1", "invokeArn": f"invoke/{arn}"}
+        case "aws:lambda/alias:Alias":
+            arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{args.inputs['functionName']}:{physical}"
+            return {"arn": arn, "invokeArn": f"invoke/{arn}"}
+        case "aws:lb/loadBalancer:LoadBalancer":
+            return {"dnsName": f"{physical}.{REGION}.elb.amazonaws.com", "zoneId": "Z35SXDOTRQ7X7K"}
+        case "aws:apigatewayv2/api:Api":
+            host = f"{physical}.execute-api.{REGION}.amazonaws.com"
+            return {
+                "apiEndpoint": f"https://{host}",
+                "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}",
+            }
+        case "aws:ecr/repository:Repository":
+            return {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"}
+        case "aws:acm/certificate:Certificate":
+            record = {"resourceRecordName": "_x", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
+            return {"domainValidationOptions": [{"domainName": args.inputs.get("domainName"), **record}]}
+        case _:
+            return {}
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, cloud: _Cloud) -> None:
+        super().__init__(cloud)
+        self.cloud = cloud
+        self.recorded: list[Recorded] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of the engine's call
+        response = super().RegisterResource(request)
+        if request.type == "pulumi:pulumi:Stack":
+            return response
+        for urn, (id_, outputs) in self.cloud.references.items():
+            self.resources[urn] = MockMonitor.ResourceRegistration(urn, id_, outputs)
+        self.recorded.append(
+            Recorded(
+                type=request.type,
+                name=request.name,
+                inputs=dict(rpc.deserialize_properties(request.object)),
+                parent=short(request.parent) if request.parent else "",
+                custom=request.custom,
+                depends_on=tuple(sorted(short(urn) for urn in request.dependencies)),
+                protect=request.protect,
+                retain=request.retainOnDelete,
+                delete_before_replace=request.deleteBeforeReplace,
+                ignore_changes=tuple(request.ignoreChanges),
+                transforms=tuple(_resolve_callbacks(request.transforms)),
+            )
+        )
+        return response
+
+
+def record(program: Callable[[], Any]) -> Recording:
+    """Run `program` against the recording engine and wait until everything it declared is resolved."""
+
+    async def resolved() -> Any:
+        found: list[Any] = []
+
+        async def main() -> None:
+            found.append(await pulumi.Output.from_input(program()).future())
+
+        await run_pulumi_func(main)
+        return found[0]
+
+    def run() -> Recording:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            settings.set_root_resource(None)  # pyright: ignore[reportArgumentType] - a run starts without a stack
+            monitor = _Monitor(_Cloud())
+            set_mocks(monitor.cloud, project="project", stack="stack", preview=False, monitor=monitor)
+            value = loop.run_until_complete(resolved())
+            return Recording(monitor.recorded, value)
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    return contextvars.copy_context().run(run)
+
+
+@pytest.fixture
+def deploy() -> Callable[[Callable[[], Any]], Recording]:
+    """Run a program that declares components and return everything it registered."""
+    return record
