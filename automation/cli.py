@@ -1,0 +1,359 @@
+"""The `modeshift` command. Every command does in one step what plain `pulumi` can do in several; none is needed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from automation import doctor as doctor_report
+from automation import operations, recovery, render
+from automation.cloud import Cloud, Session, choose, open_session
+from automation.errors import Exit, UserError
+from automation.operations import Result
+from automation.project import Project, find_project
+from automation.sandbox_cli import sandbox
+from stacks.errors import SettingsError
+from stacks.load import describe, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Bring stacks up as Lambda functions or containers, by configuration.",
+)
+app.add_typer(sandbox, name="sandbox")
+
+Stacks = Annotated[list[str] | None, typer.Option("--stack", "-s", help="Stack to work on; repeatable.")]
+AllStacks = Annotated[bool, typer.Option("--all", help="Every stack that has a file.")]
+CloudOption = Annotated[Cloud | None, typer.Option("--cloud", help="Where to work; must be named in CI.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, the rest on standard error.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ExpectNoChanges = Annotated[bool, typer.Option("--expect-no-changes", help="End with code 4 when anything changes.")]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a command talks: a person's console, and standard output for JSON when that was asked for."""
+
+    console: Console
+    json: bool
+
+    @classmethod
+    def open(cls, as_json: bool) -> Screen:
+        return cls(Console(stderr=as_json, highlight=False, soft_wrap=False), as_json)
+
+    def document(self, value: object) -> None:
+        """Write the one JSON document."""
+        if self.json:
+            sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+@app.command()
+def preview(
+    stack: Stacks = None,
+    all_stacks: AllStacks = False,
+    cloud: CloudOption = None,
+    as_json: Json = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read back what exists first.")] = False,
+    expect_no_changes: ExpectNoChanges = False,
+) -> None:
+    """Show what `up` would change, and why. Changes nothing."""
+    screen = Screen.open(as_json)
+
+    def one(session: Session) -> Result:
+        result = operations.preview(session, screen.console, refresh=refresh)
+        _show_plan(screen, session, result)
+        return _with_expectation(result, expect_no_changes)
+
+    _each(screen, stack, all_stacks, cloud, one)
+
+
+@app.command()
+def up(
+    stack: Stacks = None,
+    all_stacks: AllStacks = False,
+    cloud: CloudOption = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Do not preview first.")] = False,
+    accept_data_loss: Annotated[
+        bool, typer.Option("--accept-data-loss", help="Allow deleting or replacing what holds data.")
+    ] = False,
+) -> None:
+    """Bring stacks up to what their files say."""
+    screen = Screen.open(as_json)
+
+    def one(session: Session) -> Result:
+        recovery.recover(session, screen.console)
+        expected = None
+        if not skip_preview:
+            planned = operations.preview(session, screen.console)
+            _show_plan(screen, session, planned)
+            if not planned.ok:
+                return planned
+            expected = planned.plan
+            _refuse_data_loss(planned, accept_data_loss)
+            if planned.plan.changed():
+                _confirm(screen, f"Bring up {session.stack}?", yes)
+        result = operations.up(session, screen.console, expected)
+        _show_result(screen, session, result, "up")
+        return result
+
+    _each(screen, stack, all_stacks, cloud, one)
+
+
+@app.command()
+def destroy(
+    stack: Stacks = None,
+    all_stacks: AllStacks = False,
+    cloud: CloudOption = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    unprotect: Annotated[
+        bool, typer.Option("--unprotect", help="Delete protected and retained resources too, and their data.")
+    ] = False,
+) -> None:
+    """Delete what stacks created; what is protected stays until `--unprotect`."""
+    screen = Screen.open(as_json)
+
+    def one(session: Session) -> Result:
+        recovery.recover(session, screen.console)
+        guarded = recovery.guarded_resources(session)
+        if unprotect and guarded:
+            screen.console.print("These are protected or retained and will be deleted with their data:", style="red")
+            _list_guarded(screen, guarded)
+        _confirm(screen, f"Destroy {session.stack}?", yes)
+        if unprotect:
+            recovery.lift_guards(session)
+        result = operations.destroy(session, screen.console)
+        _show_result(screen, session, result, "destroy")
+        if result.ok and guarded and not unprotect:
+            screen.console.print("Kept, because protected or retained:", style="yellow")
+            _list_guarded(screen, guarded)
+            screen.console.print(f"Delete them too: modeshift destroy --stack {session.stack} --unprotect", style="dim")
+        return result
+
+    _each(screen, stack, all_stacks, cloud, one)
+
+
+@app.command()
+def refresh(
+    stack: Stacks = None,
+    all_stacks: AllStacks = False,
+    cloud: CloudOption = None,
+    as_json: Json = False,
+    expect_no_changes: ExpectNoChanges = False,
+) -> None:
+    """Read every resource back and note what was changed outside."""
+    screen = Screen.open(as_json)
+
+    def one(session: Session) -> Result:
+        recovery.recover(session, screen.console)
+        result = operations.refresh(session, screen.console)
+        _show_plan(screen, session, result)
+        return _with_expectation(result, expect_no_changes)
+
+    _each(screen, stack, all_stacks, cloud, one)
+
+
+@app.command()
+def outputs(
+    name: Annotated[str | None, typer.Argument(help="One output, printed bare.")] = None,
+    stack: Stacks = None,
+    cloud: CloudOption = None,
+    as_json: Json = False,
+) -> None:
+    """Print a stack's outputs."""
+    screen = Screen.open(as_json)
+    with _people_errors(screen):
+        project = find_project()
+        chosen = _stacks(project, stack, all_stacks=False)
+        with open_session(project, chosen[0], choose(cloud)) as session:
+            values = operations.outputs(session)
+        if name is not None:
+            if name not in values:
+                raise UserError(f"There is no output {name!r}.", hint=f"Outputs: {', '.join(sorted(values)) or 'none'}.")
+            typer.echo(values[name] if isinstance(values[name], str) else json.dumps(values[name]))
+        elif as_json:
+            screen.document(values)
+        else:
+            screen.console.print(render.outputs_view(values))
+
+
+@app.command()
+def config(stack: Stacks = None, as_json: Json = False) -> None:
+    """Print a stack's resolved settings and where each value comes from."""
+    screen = Screen.open(as_json)
+    with _people_errors(screen):
+        project = find_project()
+        rows = describe(load(project.root, _stacks(project, stack, all_stacks=False)[0]))
+        if as_json:
+            screen.document({key: {"value": value, "origin": origin} for key, value, origin in rows})
+        else:
+            screen.console.print(render.settings_view(rows))
+
+
+@app.command()
+def package(
+    architecture: Annotated[str, typer.Option("--architecture", "-a", help="arm64 or x86_64.")] = "arm64",
+    as_json: Json = False,
+) -> None:
+    """Build the Lambda zip; the same commit gives the same file anywhere."""
+    from stacks.bundle import bundle, describe_bundle  # noqa: PLC0415 only this command needs it
+
+    screen = Screen.open(as_json)
+    with _people_errors(screen):
+        facts = describe_bundle(bundle(find_project().root, architecture))
+        screen.document(facts)
+        if not as_json:
+            screen.console.print(render.outputs_view(facts))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """List every tool with version and origin, what is missing, and the command that fixes it."""
+    screen = Screen.open(as_json)
+    tools, ok = doctor_report.report()
+    screen.document([tool.document() for tool in tools])
+    if not as_json:
+        screen.console.print(doctor_report.table(tools))
+    raise typer.Exit(Exit.DONE if ok else Exit.FAILED)
+
+
+def main() -> None:
+    """Run the command; the entry point of `.venv/bin/modeshift`."""
+    app()
+
+
+def _each(
+    screen: Screen, names: Sequence[str] | None, all_stacks: bool, cloud: Cloud | None, one: Callable[[Session], Result]
+) -> NoReturn:
+    """Do one thing to each chosen stack, report all, and end with the gravest code."""
+    results: list[Result] = []
+    notice = ""
+    with _people_errors(screen):
+        project = find_project()
+        where = choose(cloud)
+        chosen = _stacks(project, names, all_stacks)
+        for name in chosen:
+            load(project.root, name)
+        for name in chosen:
+            with open_session(project, name, where) as session:
+                notice = session.notice
+                results.append(one(session))
+            if results[-1].code is Exit.INTERRUPTED:
+                break
+    if notice:
+        screen.console.print(notice, style="dim")
+    totals: dict[str, int] = {}
+    for result in results:
+        for op, count in result.plan.counts().items():
+            totals[op] = totals.get(op, 0) + count
+    screen.document({"notice": notice, "summary": totals, "stacks": [result.document() for result in results]})
+    raise typer.Exit(max((result.code for result in results), default=Exit.DONE))
+
+
+def _stacks(project: Project, names: Sequence[str] | None, all_stacks: bool) -> list[str]:
+    if all_stacks and names:
+        raise UserError("--all and --stack exclude each other.", hint="Name stacks, or take all of them.")
+    chosen = project.stacks() if all_stacks else list(names or ())
+    if not chosen:
+        known = project.stacks()
+        if len(known) != 1:
+            raise UserError("Which stack?", hint=f"Add --stack NAME (here: {', '.join(known) or 'none yet'}) or --all.")
+        chosen = known
+    for name in chosen:
+        project.stack_file(name)
+    return chosen
+
+
+@contextmanager
+def _people_errors(screen: Screen) -> Iterator[None]:
+    """Turn errors meant for people into a sentence and an exit code."""
+    try:
+        yield
+    except UserError as error:
+        screen.console.print(render.problem(error.message, error.hint))
+        screen.document({"error": error.message, "hint": error.hint})
+        raise typer.Exit(error.code) from None
+    except SettingsError as error:
+        screen.console.print(Text(str(error)))
+        screen.document({"error": "settings", "problems": [problem.document() for problem in error.problems]})
+        raise typer.Exit(Exit.USAGE) from None
+    except KeyboardInterrupt:
+        screen.console.print("Interrupted.", style="yellow")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        screen.console.print(render.problem(f"{error.strerror or error}{place}", "Nothing was overwritten."))
+        raise typer.Exit(Exit.FAILED) from None
+
+
+def _show_plan(screen: Screen, session: Session, result: Result) -> None:
+    screen.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
+    if not result.ok:
+        screen.console.print(render.diagnostics_view(result.plan.errors()))
+        screen.console.print("The list above is not complete: the run failed.", style="yellow")
+
+
+def _show_result(screen: Screen, session: Session, result: Result, command: str) -> None:
+    counts = render.counts_line(result.plan.counts(), past=True)
+    length = render.seconds(result.seconds)
+    if result.ok:
+        screen.console.print(Text.assemble((f"{session.stack}: done in {length}: ", "bold green"), counts))
+        if result.outputs:
+            screen.console.print(render.outputs_view(result.outputs))
+            screen.console.print(f"Next: modeshift preview --stack {session.stack}", style="dim")
+        return
+    ending = "interrupted" if result.code is Exit.INTERRUPTED else "failed"
+    screen.console.print(render.diagnostics_view(result.plan.errors()))
+    screen.console.print(Text.assemble((f"{session.stack}: {ending} after {length}: ", "bold red"), counts))
+    screen.console.print(
+        f"What was finished is kept. Run modeshift {command} --stack {session.stack} again to finish the rest.",
+        style="dim",
+    )
+
+
+def _with_expectation(result: Result, expect_no_changes: bool) -> Result:
+    if result.ok and expect_no_changes and result.plan.changed():
+        result.code = Exit.CHANGES
+    return result
+
+
+def _refuse_data_loss(planned: Result, accepted: bool) -> None:
+    lost = [change for change in planned.plan.changed() if change.destructive]
+    if lost and not accepted:
+        names = ", ".join(f"{render.kind(change.type)} {change.name}" for change in lost)
+        raise UserError(
+            f"This would delete data: {names}.",
+            hint="If that is meant, run the same command with --accept-data-loss.",
+        )
+
+
+def _confirm(screen: Screen, question: str, yes: bool) -> None:
+    if yes:
+        return
+    if screen.json or not sys.stdin.isatty():
+        raise UserError("There is nobody here to ask.", hint="Add --yes to go on without asking.")
+    if not typer.confirm(question):
+        raise UserError("Nothing was changed.", code=Exit.DONE)
+
+
+def _list_guarded(screen: Screen, guarded: Sequence[tuple[str, str]]) -> None:
+    for token, name in guarded:
+        screen.console.print(f"  {render.kind(token)} {name}")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    main()

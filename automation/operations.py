@@ -1,0 +1,111 @@
+"""Preview, up, refresh and destroy of one stack: the engine's command, what it did, and what to say about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from automation.cloud import Session
+from automation.engine import Outcome
+from automation.errors import Exit, UserError
+from automation.plan import Diagnostic, Plan
+from automation.progress import following
+
+
+
+@dataclass
+class Result:
+    """What one command did to one stack."""
+
+    stack: str
+    plan: Plan
+    code: Exit
+    seconds: float
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return self.code is Exit.DONE
+
+    def document(self) -> dict[str, object]:
+        """Return the result as JSON's plain types."""
+        return {
+            "stack": self.stack,
+            "ok": self.ok,
+            "summary": self.plan.counts(),
+            "seconds": round(self.seconds, 2),
+            "changes": [
+                {
+                    "urn": change.urn,
+                    "op": change.op.value,
+                    "type": change.type,
+                    "name": change.name,
+                    "causes": list(change.causes),
+                    "properties": list(change.properties),
+                }
+                for change in self.plan.changed()
+            ],
+            "errors": [{"urn": error.urn, "message": error.message} for error in self.plan.errors()],
+            "outputs": dict(self.outputs),
+        }
+
+
+def preview(session: Session, console: Console, *, refresh: bool = False) -> Result:
+    """Preview a stack; nothing changes anywhere."""
+    return _run(session, console, f"previewing {session.stack}", "preview", *(["--refresh"] if refresh else []))
+
+
+def up(session: Session, console: Console, expected: Plan | None = None) -> Result:
+    """Bring a stack up and read its outputs."""
+    result = _run(session, console, f"bringing up {session.stack}", "up", "--yes", "--skip-preview", expected=expected)
+    result.outputs = outputs(session) if result.ok else {}
+    return result
+
+
+def refresh(session: Session, console: Console) -> Result:
+    """Read every resource back and take what changed outside into the state."""
+    return _run(session, console, f"refreshing {session.stack}", "refresh", "--yes", "--skip-preview")
+
+
+def destroy(session: Session, console: Console) -> Result:
+    """Delete everything in a stack that is not protected."""
+    return _run(
+        session, console, f"destroying {session.stack}", "destroy", "--yes", "--skip-preview", "--exclude-protected"
+    )
+
+
+def outputs(session: Session) -> Mapping[str, object]:
+    """Return a stack's outputs; secret ones as `[secret]`.
+
+    Raises:
+        UserError: the stack has never been brought up.
+    """
+    answer = session.engine.query("stack", "output", "--json", "--stack", session.stack)
+    if answer.code != 0:
+        raise UserError(f"The stack {session.stack} has no outputs to read.", hint=answer.stderr.strip())
+    return json.loads(answer.stdout or "{}")
+
+
+def _run(session: Session, console: Console, verb: str, *args: str, expected: Plan | None = None) -> Result:
+    plan = Plan(session.stack)
+    with following(console, verb, plan, expected) as on_event:
+        outcome = session.engine.operate(*args, "--stack", session.stack, on_event=on_event)
+    code = _exit_code(outcome)
+    if code is Exit.FAILED and not plan.errors():
+        plan.diagnostics.append(Diagnostic("error", _last_words(outcome)))
+    return Result(session.stack, plan, code, outcome.seconds)
+
+
+def _exit_code(outcome: Outcome) -> Exit:
+    if outcome.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.DONE if outcome.code == 0 else Exit.FAILED
+
+
+def _last_words(outcome: Outcome) -> str:
+    """Return the engine's message when it failed before any event could carry one."""
+    words = outcome.stderr.strip() or outcome.stdout.strip()
+    return words.removeprefix("error: ") or f"the engine ended with code {outcome.code} and no message"

@@ -1,0 +1,71 @@
+"""Where things are: the project's folder, its stacks, and the ignored folder that holds local state."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from automation.errors import UserError
+
+_PASSPHRASE_MODE = 0o600
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout: `root` holds Pulumi.yaml, `local` (ignored by git) the sandbox's state, account and build cache."""
+
+    root: Path
+    local: Path
+
+    @property
+    def state(self) -> Path:
+        return self.local / "state"
+
+    @property
+    def sandbox(self) -> Path:
+        return self.local / "sandbox"
+
+    def stacks(self) -> list[str]:
+        """Return the names of all stacks that have a file, sorted."""
+        return sorted(path.name.split(".")[1] for path in self.root.glob("Pulumi.*.yaml"))
+
+    def stack_file(self, stack: str) -> Path:
+        """Return the tracked file of a stack.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        path = self.root / f"Pulumi.{stack}.yaml"
+        if not path.is_file():
+            known = ", ".join(self.stacks()) or "none yet"
+            raise UserError(f"There is no stack {stack!r}: {path.name} does not exist.", hint=f"Stacks here: {known}.")
+        return path
+
+    def passphrase(self) -> str:
+        """Return the key that encrypts secrets in the sandbox's state, made on first use and never printed."""
+        path = self.local / "passphrase"
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PASSPHRASE_MODE), "w") as file:
+                file.write(secrets.token_urlsafe(24))
+            return path.read_text().strip()
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Find the project from `start` (default: the current folder) upwards.
+
+    `MODESHIFT_LOCAL` moves the local folder elsewhere, for tests and for read-only checkouts.
+
+    Raises:
+        UserError: no Pulumi.yaml in any parent folder.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            local = os.environ.get("MODESHIFT_LOCAL")
+            return Project(folder, Path(local).resolve() if local else folder / ".modeshift")
+    raise UserError(f"No Pulumi.yaml in {here} or above.", hint="Run modeshift inside the project's folder.")

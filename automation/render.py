@@ -1,0 +1,159 @@
+"""What a person sees on the terminal: plans, progress, results, errors. Pure functions from values to Rich renderables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from automation.plan import Change, Diagnostic, Op, Plan
+
+_SIGN = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-", Op.SAME: " ", Op.READ: " "}
+_STYLE = {Op.CREATE: "green", Op.UPDATE: "yellow", Op.REPLACE: "magenta", Op.DELETE: "red", Op.SAME: "dim", Op.READ: "dim"}
+_PAST = {Op.CREATE: "created", Op.UPDATE: "updated", Op.REPLACE: "replaced", Op.DELETE: "deleted"}
+_MOST_PROPERTIES = 4
+
+
+def plan_view(plan: Plan, before: str = "") -> RenderableType:
+    """Render a plan grouped by component: one line per component, then what deserves a look of its own."""
+    changed = [change for change in plan.changed() if change.custom]
+    if not plan.changed():
+        return Text("No changes: what is deployed is what the stack file says.", style="green")
+    parts: list[RenderableType] = []
+    if before:
+        parts.append(Text(before, style="bold"))
+    parts.append(_by_component(plan, changed))
+    if worth := [change for change in changed if change.op is not Op.CREATE]:
+        parts.append(Padding(_details(worth), (1, 0, 0, 0)))
+    if lost := [change for change in changed if change.destructive]:
+        parts.append(Padding(_data_loss(lost), (1, 0, 0, 0)))
+    parts.append(Padding(counts_line(plan.counts()), (1, 0, 0, 0)))
+    return Group(*parts)
+
+
+def counts_line(counts: Mapping[str, int], *, past: bool = False) -> Text:
+    """Render counts as one line: `12 to create, 3 to update, 40 unchanged`."""
+    line = Text()
+    for op in (Op.CREATE, Op.UPDATE, Op.REPLACE, Op.DELETE):
+        if count := counts.get(op, 0):
+            line.append(f"{count} {_PAST[op] if past else 'to ' + op.value}", style=_STYLE[op])
+            line.append(", ")
+    line.append(f"{counts.get(Op.SAME, 0)} unchanged", style="dim")
+    return line
+
+
+def outputs_view(outputs: Mapping[str, object]) -> RenderableType:
+    """Render stack outputs, nested ones as dotted names."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in _flatten(outputs):
+        table.add_row(Text(name, style="cyan"), Text(str(value), overflow="fold"))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def diagnostics_view(diagnostics: Iterable[Diagnostic]) -> RenderableType:
+    """Render messages once each, with the resource they are about."""
+    seen: set[tuple[str, str]] = set()
+    lines: list[RenderableType] = []
+    for diagnostic in diagnostics:
+        key = (diagnostic.urn, diagnostic.message)
+        if key in seen:
+            continue
+        seen.add(key)
+        subject = diagnostic.urn.rsplit("::", 1)[-1]
+        style = "red" if diagnostic.severity == "error" else "yellow"
+        heading = Text(f"{diagnostic.severity}: ", style=f"bold {style}")
+        if subject and "pulumi:pulumi:Stack" not in diagnostic.urn:
+            heading.append(f"{subject}: ", style="bold")
+        lines.append(heading.append(diagnostic.message, style="default not bold"))
+    return Group(*lines)
+
+
+def problem(message: str, hint: str = "") -> RenderableType:
+    """Render a person's mistake or a failed condition: what is wrong, then what to do."""
+    lines = [Text.assemble(("error: ", "bold red"), message)]
+    if hint:
+        lines.append(Text(hint, style="dim"))
+    return Group(*lines)
+
+
+def settings_view(rows: Sequence[tuple[str, object, str]]) -> Table:
+    """Render resolved settings with the place each value came from."""
+    table = Table("setting", "value", "from", box=None, header_style="bold", pad_edge=False)
+    for key, value, origin in rows:
+        style = "dim" if origin == "library default" else ""
+        table.add_row(escape(key), escape(str(value)), escape(origin), style=style)
+    return table
+
+
+def kind(token: str) -> str:
+    """Return the short name of a resource type: `Function` for `aws:lambda/function:Function`."""
+    return token.rsplit(":", 1)[-1]
+
+
+def seconds(value: float) -> str:
+    """Return a length of time as people say it."""
+    minutes, rest = divmod(value, 60)
+    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def _by_component(plan: Plan, changed: Sequence[Change]) -> Table:
+    groups: dict[str, list[Change]] = {}
+    for change in changed:
+        groups.setdefault(plan.component_of(change.urn), []).append(change)
+    table = Table.grid(padding=(0, 2))
+    for urn, members in groups.items():
+        top = plan.changes.get(urn)
+        signs = Text()
+        for op, count in sorted(Counter(member.op for member in members).items()):
+            signs.append(f"{_SIGN[op]}{count} ", style=_STYLE[op])
+        kinds = Counter(kind(member.type) for member in members)
+        summary = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in kinds.items())
+        table.add_row(
+            signs,
+            Text(top.name if top else urn.rsplit("::", 1)[-1], style="bold"),
+            Text(kind(top.type) if top else "", style="cyan"),
+            Text(summary, style="dim", overflow="ellipsis", no_wrap=True),
+        )
+    return table
+
+
+def _details(changes: Sequence[Change]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for change in changes:
+        if change.op is Op.REPLACE:
+            why = "because of " + ", ".join(change.causes) if change.causes else ""
+        elif change.op is Op.UPDATE:
+            shown = list(change.properties[:_MOST_PROPERTIES])
+            hidden = len(change.properties) - len(shown)
+            why = ", ".join(shown) + (f" and {hidden} more" if hidden else "")
+        else:
+            why = "kept in AWS, no longer managed" if change.retained else ""
+        table.add_row(
+            Text(f"{_SIGN[change.op]} {change.op}", style=_STYLE[change.op]),
+            Text(change.name),
+            Text(kind(change.type), style="cyan"),
+            Text(why, style="dim"),
+        )
+    return table
+
+
+def _data_loss(changes: Sequence[Change]) -> RenderableType:
+    lines = [Text("These hold data, and the data goes with them:", style="bold red")]
+    for change in changes:
+        lines.append(Text(f"  {_SIGN[change.op]} {change.op} {kind(change.type)} {change.name}", style="red"))
+    return Group(*lines)
+
+
+def _flatten(outputs: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, value in sorted(outputs.items()):
+        if isinstance(value, Mapping):
+            rows.extend(_flatten(value, f"{prefix}{name}."))
+        else:
+            rows.append((prefix + name, value))
+    return rows
