@@ -1,0 +1,80 @@
+"""Roles and policies: every role says what it may do, on which resources, in a document that never changes by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam
+
+from components.base import Component
+from components.service import Statement
+
+_VERSION = "2012-10-17"
+
+
+def assume_role_policy(service: str) -> str:
+    """Return the trust policy that lets one AWS service, as in `ecs-tasks.amazonaws.com`, take a role."""
+    return json.dumps(
+        {
+            "Version": _VERSION,
+            "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}],
+        },
+        sort_keys=True,
+    )
+
+
+def policy_document(statements: Sequence[Statement]) -> pulumi.Output[str]:
+    """Return the policy that allows exactly these statements.
+
+    Actions and resources are sorted and listed once, so that the order a program happens to name them in is no diff.
+    """
+    return pulumi.Output.json_dumps(
+        {"Version": _VERSION, "Statement": [_allow(statement) for statement in statements]}, sort_keys=True
+    )
+
+
+def _allow(statement: Statement) -> dict[str, object]:
+    allowed: dict[str, object] = {
+        "Effect": "Allow",
+        "Action": sorted(set(statement.actions)),
+        "Resource": pulumi.Output.all(*statement.resources).apply(_sorted),
+    }
+    if statement.conditions:
+        allowed["Condition"] = {test: dict(values) for test, values in statement.conditions.items()}
+    return allowed
+
+
+def _sorted(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """A role and its inline policy; what uses the role waits for both, or it starts before it is allowed to."""
+
+    role: iam.Role
+    policy: iam.RolePolicy | None
+
+    @property
+    def resources(self) -> list[pulumi.Resource]:
+        """Return what to depend on."""
+        return [self.role] if self.policy is None else [self.role, self.policy]
+
+
+def grant(parent: Component, suffix: str, *, service: str, description: str, statements: Sequence[Statement]) -> Grant:
+    """Create a role that `service` takes and that may do what the statements say; without statements, nothing."""
+    name = parent.child_name(suffix)
+    role = iam.Role(
+        name,
+        assume_role_policy=assume_role_policy(service),
+        description=description,
+        tags=parent.tags(suffix),
+        opts=parent.opts(),
+    )
+    policy = None
+    if statements:
+        policy = iam.RolePolicy(name, role=role.name, policy=policy_document(statements), opts=parent.opts())
+    return Grant(role=role, policy=policy)
