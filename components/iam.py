@@ -1,4 +1,4 @@
-"""Roles and policies: every role says what it may do, on which resources, in a document that never changes by itself."""
+"""Roles and policies: what a role may do and on which resources, in a document that never changes by itself."""
 
 from __future__ import annotations
 

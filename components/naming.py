@@ -122,6 +122,7 @@ def limit(kind: str) -> int | None:
 
     Raises:
         UnlistedTypeError: The type has no entry.
+
     """
     try:
         rule = RULES[kind]

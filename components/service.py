@@ -53,8 +53,13 @@ class Statement:
 
 
 class Link(Protocol):
-    """Something a service uses: the environment, permissions and network rules it brings, the same in every mode."""
+    """Something a service uses: the environment, permissions and network rules it brings, the same in every mode.
 
+    `name` tells the links of one service apart and stays when others come and go.
+    """
+
+    @property
+    def name(self) -> str: ...
     @property
     def environment(self) -> Mapping[str, pulumi.Input[str]]: ...
     @property
@@ -86,7 +91,7 @@ class ScheduledScaling:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingStep:
-    """Add `change` instances while CPU is at least `cpu_percent` above the step policy's threshold of 0 %."""
+    """Add `change` instances while average CPU is at least `cpu_percent` and below the next step's."""
 
     cpu_percent: int
     change: int

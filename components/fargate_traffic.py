@@ -1,0 +1,146 @@
+"""How requests get from the load balancer to the tasks of a service, and to nothing else."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base import Component
+from components.service import ServiceArgs
+
+PROBE_HEADER = "x-modeshift-probe"
+"""Header by which a service is reached before it has a route; its value is the name of the component."""
+
+PROBE_PRIORITIES = range(1, 20_000)
+"""Listener priorities that probe rules take; routes come after them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """How the load balancer finds out whether a task works: seconds between and for each try, tries that decide."""
+
+    interval: int = 30
+    timeout: int = 5
+    healthy: int = 2
+    unhealthy: int = 2
+
+
+def probe_priority(name: str) -> int:
+    """Return the listener priority of a service's probe rule: the same for a name wherever and whenever it is asked."""
+    return PROBE_PRIORITIES[zlib.crc32(name.encode()) % len(PROBE_PRIORITIES)]
+
+
+def task_security_group(
+    parent: Component, args: ServiceArgs, *, vpc_id: pulumi.Input[str], front: aws.ec2.SecurityGroup
+) -> aws.ec2.SecurityGroup:
+    """Create the group of the tasks and the only way in: from the load balancer, to the service's port."""
+    port = args.port
+    group = aws.ec2.SecurityGroup(
+        parent.child_name(),
+        vpc_id=vpc_id,
+        description=f"Tasks of {parent.name}: requests from the load balancer only.",
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )
+    aws.vpc.SecurityGroupIngressRule(
+        parent.child_name("requests"),
+        security_group_id=group.id,
+        description="Requests from the load balancer",
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        referenced_security_group_id=front.id,
+        tags=parent.tags("requests"),
+        opts=parent.opts(),
+    )
+    aws.vpc.SecurityGroupEgressRule(
+        parent.child_name("requests"),
+        security_group_id=front.id,
+        description=f"Requests to tasks of {parent.name}",
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        referenced_security_group_id=group.id,
+        tags=parent.tags("requests"),
+        opts=parent.opts(),
+    )
+    aws.vpc.SecurityGroupEgressRule(
+        parent.child_name("out"),
+        security_group_id=group.id,
+        description="Anywhere: what is reached decides whom it lets in",
+        ip_protocol="-1",
+        cidr_ipv4="0.0.0.0/0",
+        tags=parent.tags("out"),
+        opts=parent.opts(),
+    )
+    _link_rules(parent, args, group)
+    return group
+
+
+def _link_rules(parent: Component, args: ServiceArgs, group: aws.ec2.SecurityGroup) -> None:
+    """Let the tasks in where a link listens."""
+    for link in args.links:
+        if link.security_group_id is None or link.port is None:
+            continue
+        suffix = f"to-{link.name}"
+        aws.vpc.SecurityGroupIngressRule(
+            parent.child_name(suffix),
+            security_group_id=link.security_group_id,
+            description=f"Tasks of {parent.name}",
+            ip_protocol="tcp",
+            from_port=link.port,
+            to_port=link.port,
+            referenced_security_group_id=group.id,
+            tags=parent.tags(suffix),
+            opts=parent.opts(),
+        )
+
+
+def target_group(
+    parent: Component, args: ServiceArgs, *, vpc_id: pulumi.Input[str], check: HealthCheck, deregistration_delay: int
+) -> aws.lb.TargetGroup:
+    """Create the group that the tasks of a service register with."""
+    # The physical name is generated: a listener holds on to a group, so its successor needs another name.
+    return aws.lb.TargetGroup(
+        parent.child_name(),
+        vpc_id=vpc_id,
+        target_type="ip",
+        protocol="HTTP",
+        port=args.port,
+        deregistration_delay=deregistration_delay,
+        health_check=aws.lb.TargetGroupHealthCheckArgs(
+            enabled=True,
+            protocol="HTTP",
+            port="traffic-port",
+            path=args.health_path,
+            matcher="200",
+            interval=check.interval,
+            timeout=check.timeout,
+            healthy_threshold=check.healthy,
+            unhealthy_threshold=check.unhealthy,
+        ),
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )
+
+
+def probe_rule(parent: Component, *, listener: aws.lb.Listener, targets: aws.lb.TargetGroup) -> aws.lb.ListenerRule:
+    """Attach the target group where only probes go: ECS refuses one that no listener knows."""
+    return aws.lb.ListenerRule(
+        parent.child_name("probe"),
+        listener_arn=listener.arn,
+        priority=probe_priority(parent.name),
+        conditions=[
+            aws.lb.ListenerRuleConditionArgs(
+                http_header=aws.lb.ListenerRuleConditionHttpHeaderArgs(
+                    http_header_name=PROBE_HEADER, values=[parent.name]
+                )
+            )
+        ],
+        actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=targets.arn)],
+        tags=parent.tags("probe"),
+        opts=parent.opts(),
+    )

@@ -1,0 +1,166 @@
+"""What runs in a task: one container of the service's image, described as ECS takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base import Component
+from components.iam import Grant
+from components.service import ImageArtifact, SecretRef, ServiceArgs, Volume
+
+CONTAINER = "app"
+"""Name of the one container."""
+
+USER = "10001"
+"""User the image is built for. A number, so that nothing has to look it up in the image."""
+
+_SCRATCH = "tmp"
+_LONGEST_STOP = 120
+_ARCHITECTURES = {"arm64": "ARM64", "x86_64": "X86_64"}
+
+# Asks the app itself, by the same settings it listens by; the image has Python but need not have curl.
+_HEALTH_CHECK = (
+    "import http.client,os,sys;"
+    "c=http.client.HTTPConnection('127.0.0.1',int(os.environ['PORT']),timeout=4);"
+    "c.request('GET',os.environ['HEALTH_PATH']);"
+    "sys.exit(c.getresponse().status>=400)"
+)
+
+
+def task_definition(
+    parent: Component,
+    args: ServiceArgs,
+    *,
+    image: ImageArtifact,
+    execution: Grant,
+    task: Grant,
+    log_group: aws.cloudwatch.LogGroup,
+    region: pulumi.Input[str],
+    start_period: int,
+    writable: bool,
+) -> aws.ecs.TaskDefinition:
+    """Create the task definition of a service; any change registers a new revision.
+
+    The root file system can be written to only when `writable`; `/tmp` can be always, provided that the image declares
+    it as a volume its user may write to (a volume takes its owner and mode from the image).
+    """
+    container = _container(
+        args, image=image, log_group=log_group, region=region, start_period=start_period, writable=writable
+    )
+    volumes = [_efs_volume(volume) for volume in args.volumes]
+    if not writable:
+        volumes.append(aws.ecs.TaskDefinitionVolumeArgs(name=_SCRATCH))
+    return aws.ecs.TaskDefinition(
+        parent.child_name(),
+        family=parent.name,
+        network_mode="awsvpc",
+        requires_compatibilities=["FARGATE"],
+        cpu=str(args.size.cpu),
+        memory=str(args.size.memory),
+        runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
+            cpu_architecture=_ARCHITECTURES[args.architecture], operating_system_family="LINUX"
+        ),
+        execution_role_arn=execution.role.arn,
+        task_role_arn=task.role.arn,
+        container_definitions=pulumi.Output.json_dumps([container], sort_keys=True),
+        volumes=volumes,
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )
+
+
+def _container(
+    args: ServiceArgs,
+    *,
+    image: ImageArtifact,
+    log_group: aws.cloudwatch.LogGroup,
+    region: pulumi.Input[str],
+    start_period: int,
+    writable: bool,
+) -> Mapping[str, object]:
+    container: dict[str, object] = {
+        "name": CONTAINER,
+        "image": image.reference,
+        "essential": True,
+        "user": USER,
+        "readonlyRootFilesystem": not writable,
+        "portMappings": [{"containerPort": args.port, "hostPort": args.port, "protocol": "tcp"}],
+        "environment": [{"name": name, "value": value} for name, value in sorted(environment(args).items())],
+        "secrets": [
+            {"name": secret.name, "valueFrom": _value_from(secret)}
+            for secret in sorted(args.secrets, key=lambda secret: secret.name)
+        ],
+        "mountPoints": _mounts(args.volumes, writable=writable),
+        "linuxParameters": {"initProcessEnabled": True},
+        # A request that is under way when the task is told to stop may take its time.
+        "stopTimeout": min(_LONGEST_STOP, args.timeout + 2),
+        "healthCheck": {
+            "command": ["CMD", "python", "-c", _HEALTH_CHECK],
+            "interval": 30,
+            "timeout": 5,
+            "retries": 3,
+            "startPeriod": start_period,
+        },
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group.name,
+                "awslogs-region": region,
+                "awslogs-stream-prefix": CONTAINER,
+                # When logs cannot be delivered, lines are lost rather than requests held up.
+                "mode": "non-blocking",
+                "max-buffer-size": "25m",
+            },
+        },
+    }
+    if image.command:
+        container["command"] = list(image.command)
+    return container
+
+
+def environment(args: ServiceArgs) -> Mapping[str, pulumi.Input[str]]:
+    """Return the plain environment: what links bring, then the service's own, then where it listens.
+
+    Raises:
+        ValueError: A name is both a plain variable and a secret.
+
+    """
+    variables: dict[str, pulumi.Input[str]] = {}
+    for link in args.links:
+        variables.update(link.environment)
+    variables.update(args.environment)
+    variables.update(PORT=str(args.port), HEALTH_PATH=args.health_path)
+    if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
+        msg = (
+            f"{', '.join(twice)}: set as a plain variable and as a secret; ECS takes one of them. Remove the variable."
+        )
+        raise ValueError(msg)
+    return variables
+
+
+def _value_from(secret: SecretRef) -> pulumi.Input[str]:
+    return secret.arn if secret.key is None else pulumi.Output.concat(secret.arn, ":", secret.key, "::")
+
+
+def _mounts(volumes: Sequence[Volume], *, writable: bool) -> list[dict[str, object]]:
+    mounts = [(volume.name, volume.path) for volume in volumes]
+    if not writable:
+        mounts.append((_SCRATCH, "/tmp"))  # noqa: S108 - the container's, and its only writable folder
+    return [{"sourceVolume": name, "containerPath": path, "readOnly": False} for name, path in mounts]
+
+
+def _efs_volume(volume: Volume) -> aws.ecs.TaskDefinitionVolumeArgs:
+    access_point = pulumi.Output.from_input(volume.access_point_arn).apply(lambda arn: arn.rpartition("/")[2])
+    return aws.ecs.TaskDefinitionVolumeArgs(
+        name=volume.name,
+        efs_volume_configuration=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationArgs(
+            file_system_id=volume.file_system_id,
+            transit_encryption="ENABLED",
+            authorization_config=aws.ecs.TaskDefinitionVolumeEfsVolumeConfigurationAuthorizationConfigArgs(
+                access_point_id=access_point, iam="ENABLED"
+            ),
+        ),
+    )
