@@ -1,0 +1,273 @@
+"""Write `schema.json`: property names and types of the served resource types, read from the installed `pulumi_aws`.
+
+Run `python -m sandbox.control.schema_gen` after the SDK was upgraded or a type was added to the facts. The SDK is
+parsed, not imported: importing its modules takes seconds and the classes only tell Python names at run time.
+
+A type is one string: `string`, `integer`, `number`, `boolean`, `any`, `json` (text or an object that becomes text),
+`asset`, `archive`, `[]T` (list), `{}T` (map) or `#name` (a key of `types`).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+HERE = Path(__file__).parent
+FACTS = HERE / "facts"
+SCHEMA = HERE / "schema.json"
+PROVIDER = "pulumi:providers:aws"
+
+Shape: TypeAlias = dict[str, object]
+
+_PLAIN = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "Any": "any",
+}
+_WRAPPERS = {"Input", "Output", "Optional"}
+_PYTHON_KEYWORD_MODULES = {"lambda": "lambda_"}
+
+
+class SchemaError(Exception):
+    """The installed SDK does not look the way that this generator reads it."""
+
+
+@dataclass
+class Object:
+    """The properties of one class by wire name, in the notation of the schema."""
+
+    properties: dict[str, str] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+
+
+@cache
+def sdk() -> Path:
+    """Return the folder of the installed SDK."""
+    spec = find_spec("pulumi_aws")
+    if spec is None or not spec.submodule_search_locations:
+        raise SchemaError(
+            "pulumi_aws is not installed; run `pip install pulumi-aws` and try again"
+        )
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+@cache
+def classes(module: str, file: str) -> Mapping[str, ast.ClassDef]:
+    """Return the classes of one file of the SDK."""
+    folder = (
+        sdk() / _PYTHON_KEYWORD_MODULES.get(module, module)
+        if module != "index"
+        else sdk()
+    )
+    path = folder / f"{file}.py"
+    if not path.exists():
+        return {}
+    return {
+        node.name: node
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Name):
+        return node.id
+    raise SchemaError(f"unexpected annotation {ast.unparse(node)!r}")
+
+
+def nested_name(module: str, text: str) -> str:
+    """Return the name of a nested type from the reference to its class, as in `_iam.PolicyStatementArgs`."""
+    *scope, name = text.split(".")
+    owner = scope[0].removeprefix("_") if scope and scope[0] != "outputs" else module
+    return f"aws:{owner}/{re.sub(r'Args(Dict)?$', '', name)}"
+
+
+def union(members: list[ast.expr]) -> str:
+    """Return the type of a union: the SDK has them for assets, for enums and for policies, which may be objects."""
+    plain = {
+        last_name(member)
+        for member in members
+        if isinstance(member, ast.Attribute | ast.Name)
+    }
+    if plain == {"Asset", "Archive"}:
+        return "asset"
+    if plain != {"str"}:
+        raise SchemaError(
+            f"unexpected union {[ast.unparse(member) for member in members]}"
+        )
+    classes_named = [
+        str(member.value) for member in members if isinstance(member, ast.Constant)
+    ]
+    return "json" if any(name.endswith("Args") for name in classes_named) else "string"
+
+
+def notation(module: str, node: ast.expr) -> str:
+    """Return an annotation of the SDK in the notation of the schema."""
+    if isinstance(node, ast.Constant):
+        return f"#{nested_name(module, str(node.value))}"
+    if not isinstance(node, ast.Subscript):
+        name = last_name(node)
+        return _PLAIN.get(name, name.lower())
+    outer = last_name(node.value)
+    if outer in _WRAPPERS:
+        return notation(module, node.slice)
+    if outer == "Sequence":
+        return "[]" + notation(module, node.slice)
+    if isinstance(node.slice, ast.Tuple):
+        if outer == "Mapping":
+            return "{}" + notation(module, node.slice.elts[1])
+        if outer == "Union":
+            return union(node.slice.elts)
+    raise SchemaError(f"unexpected annotation {ast.unparse(node)!r}")
+
+
+def getters(node: ast.ClassDef) -> Iterator[tuple[str, str, ast.expr]]:
+    """Yield Python name, wire name and annotation of the properties of a class."""
+    for item in node.body:
+        if not isinstance(item, ast.FunctionDef) or item.returns is None:
+            continue
+        for decorator in item.decorator_list:
+            call = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not isinstance(call, ast.Attribute) or call.attr != "getter":
+                continue
+            keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+            named = [
+                key.value.value
+                for key in keywords
+                if key.arg == "name" and isinstance(key.value, ast.Constant)
+            ]
+            yield item.name, str(named[0]) if named else item.name, item.returns
+
+
+def read(module: str, node: ast.ClassDef) -> Object:
+    """Return the properties of a class; those its constructor demands are required."""
+    demanded = {
+        argument.arg
+        for item in node.body
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__"
+        for argument, default in zip(
+            item.args.kwonlyargs, item.args.kw_defaults, strict=True
+        )
+        if default is None
+    }
+    found = Object()
+    for python, wire, annotation in getters(node):
+        found.properties[wire] = notation(module, annotation)
+        if python in demanded:
+            found.required.append(wire)
+    return found
+
+
+def nested(name: str) -> Object:
+    """Return a nested type: what its input and its output class hold, and what its input class demands."""
+    module, base = name.removeprefix("aws:").split("/")
+    given = classes(module, "_inputs").get(f"{base}Args")
+    read_back = classes(module, "outputs").get(base)
+    if given is None and read_back is None:
+        raise SchemaError(f"{name} is referred to, but pulumi_aws has no such class")
+    found = Object()
+    if read_back is not None:
+        found.properties |= read(module, read_back).properties
+    if given is not None:
+        inputs = read(module, given)
+        found.properties |= inputs.properties
+        found.required = inputs.required
+    return found
+
+
+def resource(module: str, file: str, base: str) -> tuple[Object, Object]:
+    """Return the inputs and the outputs of a resource class."""
+    found = classes(module, file)
+    if base not in found or f"{base}Args" not in found:
+        raise SchemaError(
+            f"pulumi_aws has no resource class {base} in {module}/{file}.py"
+        )
+    return read(module, found[f"{base}Args"]), read(module, found[base])
+
+
+def tokens() -> list[str]:
+    """Return the type tokens that the facts describe."""
+    loaded = [
+        yaml.safe_load(path.read_text("utf-8")) for path in sorted(FACTS.glob("*.yaml"))
+    ]
+    return sorted(
+        token for facts in loaded for token in facts if not token.startswith("_")
+    )
+
+
+def references(found: Object) -> Iterator[str]:
+    """Yield the names of the nested types that properties refer to."""
+    for kind in found.properties.values():
+        if "#" in kind:
+            yield kind.partition("#")[2]
+
+
+def build() -> dict[str, dict[str, Shape]]:
+    """Return the whole schema."""
+    resources: dict[str, Shape] = {}
+    types: dict[str, Shape] = {}
+    pending: list[str] = []
+    for token in [*tokens(), PROVIDER]:
+        if token == PROVIDER:
+            inputs, outputs = resource("index", "provider", "Provider")
+        else:
+            module, file, base = re.split("[:/]", token)[1:]
+            inputs, outputs = resource(
+                module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base
+            )
+        resources[token] = {
+            "inputs": inputs.properties,
+            "required": sorted(inputs.required),
+            "outputs": outputs.properties,
+        }
+        pending += [*references(inputs), *references(outputs)]
+    while pending:
+        name = pending.pop()
+        if name not in types:
+            found = nested(name)
+            types[name] = {
+                "properties": found.properties,
+                "required": sorted(found.required),
+            }
+            pending += references(found)
+    provider = {PROVIDER: resources.pop(PROVIDER)}
+    return {"provider": provider, "resources": resources, "types": types}
+
+
+def render(schema: Mapping[str, Mapping[str, Shape]]) -> str:
+    """Return the schema as JSON with one line per resource and type, so that a change is readable."""
+    sections: list[str] = []
+    for section in sorted(schema):
+        entries = schema[section]
+        lines = [
+            f"{json.dumps(key)}:{_compact(entries[key])}" for key in sorted(entries)
+        ]
+        sections.append(f"{json.dumps(section)}:{{\n" + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(sections) + "\n}\n"
+
+
+def _compact(value: Shape) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def main() -> None:
+    """Write the schema next to this file."""
+    SCHEMA.write_text(render(build()), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
