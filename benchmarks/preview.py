@@ -1,0 +1,152 @@
+"""How much `modeshift preview` costs, side by side with the bare engine; two ratios, measured in one run.
+
+1. `modeshift preview --stack dev` against the engine running a flat program with the same SDK imports, as many
+   resources and a provider that does nothing.
+2. What one more resource costs at 400 resources against 50, through the sandbox's provider.
+
+Each figure is the median of several runs, taken in turns so that both sides see the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from automation.toolchain import pulumi_binary  # noqa: E402 the project's root has to be on the path first
+
+PREVIEW_LIMIT = 1.5
+SCALING_LIMIT = 1.5
+
+_IMPORTS = """
+import pulumi
+import pulumi_aws as aws
+import pulumi_awsx
+for service in (aws.apigatewayv2, aws.appautoscaling, aws.cloudwatch, aws.ec2, aws.ecs, aws.iam, aws.lambda_, aws.lb, aws.sqs):
+    service.__name__
+"""
+_NOOP = """
+class Nothing(pulumi.CustomResource):
+    def __init__(self, name):
+        super().__init__("noop:index:Nothing", name, {"index": name, "arn": None})
+for index in range(%d):
+    Nothing(f"nothing-{index}")
+"""
+_LOG_GROUPS = """
+for index in range(%d):
+    aws.cloudwatch.LogGroup(f"group-{index}", retention_in_days=7)
+"""
+
+
+def main() -> None:
+    """Measure both ratios, print them, and fail when one is above its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        noop = stack.enter_context(_served([sys.executable, str(REPOSITORY / "benchmarks/noop_provider.py")]))
+        attach = stack.enter_context(
+            _served([sys.executable, "-m", "automation.attach", "--until-stdin-closes", "--account", f"{folder}/account"])
+        )
+        local = {"MODESHIFT_LOCAL": f"{folder}/local"}
+        resources = _count(local)
+        bare = _flat(Path(folder) / "bare", _IMPORTS + _NOOP % resources, f"noop:{noop}", attach)
+        ours, theirs = _in_turns(runs, lambda: _modeshift(local), bare)
+        small, large, empty = (
+            _flat(Path(folder) / f"n{n}", _IMPORTS + _LOG_GROUPS % n, f"aws:{attach}", attach) for n in (50, 400, 0)
+        )
+        at_50, at_400, at_0 = _in_turns(runs, small, large, empty)
+    preview = ours / theirs
+    scaling = ((at_400 - at_0) / 400) / ((at_50 - at_0) / 50)
+    print(f"preview of dev, {resources} resources: modeshift {ours:.2f} s, bare engine {theirs:.2f} s")
+    print(f"  ratio {preview:.2f} (limit {PREVIEW_LIMIT})")
+    print(f"previews with 0, 50, 400 resources: {at_0:.2f} s, {at_50:.2f} s, {at_400:.2f} s")
+    print(f"  cost per resource, 400 against 50: {scaling:.2f} (limit {SCALING_LIMIT})")
+    sys.exit(preview > PREVIEW_LIMIT or scaling > SCALING_LIMIT)
+
+
+def _in_turns(runs: int, *actions: Callable[[], None]) -> list[float]:
+    times: list[list[float]] = [[] for _ in actions]
+    for action in actions:
+        action()
+    for _ in range(runs):
+        for taken, action in zip(times, actions, strict=True):
+            started = time.perf_counter()
+            action()
+            taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in times]
+
+
+def _count(local: dict[str, str]) -> int:
+    done = subprocess.run(
+        [sys.executable, "-m", "automation.cli", "preview", "--stack", "dev", "--cloud", "sandbox", "--json"],
+        cwd=REPOSITORY,
+        env={**os.environ, **local},
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)["summary"]["create"]
+
+
+def _modeshift(local: dict[str, str]) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "automation.cli", "preview", "--stack", "dev", "--cloud", "sandbox"],
+        cwd=REPOSITORY,
+        env={**os.environ, **local},
+        capture_output=True,
+        check=True,
+    )
+
+
+def _flat(folder: Path, program: str, provider: str, language_port: int) -> Callable[[], None]:
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: flat\nruntime: python\n")
+    (folder / "__main__.py").write_text(program)
+    env = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": f"file://{folder}",
+        "PULUMI_CONFIG_PASSPHRASE": "benchmark",
+        "PULUMI_DEBUG_LANGUAGES": f"python:{language_port}",
+        "PULUMI_DEBUG_PROVIDERS": provider,
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "AWS_REGION": "us-east-1",
+    }
+    pulumi = str(pulumi_binary())
+
+    def run(*args: str) -> None:
+        done = subprocess.run([pulumi, *args, "--non-interactive"], cwd=folder, env=env, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(done.stdout + done.stderr)
+
+    run("stack", "init", "flat")
+    run("config", "set", "aws:region", "us-east-1")
+    return lambda: run("preview", "--stack", "flat")
+
+
+@contextmanager
+def _served(command: list[str]) -> Iterator[int]:
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["port"]
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
+
+
+if __name__ == "__main__":
+    main()
