@@ -22,7 +22,7 @@ class ZipArtifact:
 
     path: str
     sha256: str
-    handler: str = "handler.lambda_handler"
+    handler: str = "app.handler.lambda_handler"
     runtime: str = "python3.13"
 
 

@@ -1,0 +1,180 @@
+"""The Lambda package: the app and its locked dependencies in one zip that is the same wherever it is built.
+
+Entries are sorted, carry one date and fixed modes, and are stored without compression: what deflate makes of the
+same bytes differs between zlib, zlib-ng and Apple's zlib, and a package that differs is a deployment that does.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from components.service import ZipArtifact
+from stacks.wheels import PYTHON_VERSION, BundleError, check_native, install
+
+__all__ = ["BundleError", "bundle", "describe_bundle"]
+
+_FORMAT: Final = "1"
+"""Part of the inputs: raise it whenever this module would make another zip of the same inputs."""
+
+_ARCHITECTURES: Final = ("arm64", "x86_64")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_MAX_ZIP: Final = 50 * 1024**2
+_MAX_UNZIPPED: Final = 250 * 1024**2
+_KEPT: Final = 10
+_INSTALLER_FILES: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+_LEFT_OUT_FOLDERS: Final = {"__pycache__", "tests"}
+_LEFT_OUT_SUFFIXES: Final = {".pyc", ".pyo", ".pyi"}
+
+
+def bundle(root: Path, architecture: str = "arm64") -> ZipArtifact:
+    """Return the package of the project at `root`, built only when its inputs changed."""
+    if architecture not in _ARCHITECTURES:
+        raise BundleError(f"Lambda has no architecture {architecture!r}.", f"Choose {' or '.join(_ARCHITECTURES)}.")
+    lock = _lock(root)
+    app = _app(root)
+    store = root / ".modeshift" / "build"
+    target = store / f"{_inputs(app, lock, architecture)}-{architecture}.zip"
+    try:
+        if not zipfile.is_zipfile(target):
+            with _alone(store):
+                if not zipfile.is_zipfile(target):
+                    _build(target, app, lock, architecture)
+        os.utime(target)
+        digest = hashlib.sha256(target.read_bytes()).digest()
+    except OSError as error:
+        raise _of_disk(error, store) from error
+    return ZipArtifact(path=str(target.resolve()), sha256=base64.b64encode(digest).decode())
+
+
+def describe_bundle(artifact: ZipArtifact) -> dict[str, str | int]:
+    """Return what a person or a script wants to know of a package."""
+    path = Path(artifact.path)
+    with zipfile.ZipFile(path) as package:
+        entries = package.infolist()
+    return {
+        "path": artifact.path,
+        "sha256": artifact.sha256,
+        "bytes": path.stat().st_size,
+        "files": len(entries),
+        "architecture": path.stem.partition("-")[2],
+        "runtime": artifact.runtime,
+        "handler": artifact.handler,
+    }
+
+
+def _lock(root: Path) -> bytes:
+    path = root / "requirements" / "app.txt"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        message = "requirements/app.txt, the lock file of the app, is missing."
+        raise BundleError(message, "Restore it from git, or write it anew with `make lock`.") from None
+
+
+def _app(root: Path) -> dict[str, bytes]:
+    """Read the app once, so that what is hashed is what is packed even while someone edits it."""
+    folder = root / "app"
+    files = {f"app/{name}": path.read_bytes() for name, path in _files(folder)}
+    if "app/handler.py" not in files:
+        message = "app/handler.py, the function's entry, is missing."
+        raise BundleError(message, "Run this in a checkout of the project; `git status` shows what is gone.")
+    return files
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what belongs into the package below a folder: no caches, tests, type stubs or hidden files."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        left_out = (
+            any(part.startswith(".") or part in _LEFT_OUT_FOLDERS for part in parts)
+            or path.suffix in _LEFT_OUT_SUFFIXES
+            or (len(parts) > 1 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLER_FILES)
+        )
+        if not left_out and path.is_file():
+            yield "/".join(parts), path
+
+
+def _inputs(app: Mapping[str, bytes], lock: bytes, architecture: str) -> str:
+    digest = hashlib.sha256()
+    for part in (_FORMAT, architecture, PYTHON_VERSION):
+        digest.update(f"{part}\n".encode())
+    for name, content in {"requirements/app.txt": lock, **app}.items():
+        digest.update(f"{name}\n{hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+@contextmanager
+def _alone(store: Path) -> Iterator[None]:
+    """Let one process build at a time; the system gives the lock back when a builder is killed."""
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left_by_a_killed_build in store.glob("tmp-*"):
+            shutil.rmtree(left_by_a_killed_build, ignore_errors=True)
+        yield
+
+
+def _build(target: Path, app: Mapping[str, bytes], lock: bytes, architecture: str) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="tmp-") as temporary:
+        work = Path(temporary)
+        installed = work / "installed"
+        (work / "app.txt").write_bytes(lock)
+        install(work / "app.txt", installed, architecture)
+        shutil.rmtree(installed / "bin", ignore_errors=True)
+        check_native(installed, architecture)
+        files: dict[str, bytes | Path] = {**dict(_files(installed)), **app}
+        _check_size(files)
+        _write(work / "package.zip", files)
+        (work / "package.zip").replace(target)
+    _forget_old(target)
+
+
+def _write(path: Path, files: Mapping[str, bytes | Path]) -> None:
+    with path.open("wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as package:
+            for name in sorted(files):
+                source = files[name]
+                entry = zipfile.ZipInfo(name, _EPOCH)
+                entry.create_system = 3
+                entry.external_attr = (stat.S_IFREG | (0o755 if name.endswith(".so") else 0o644)) << 16
+                package.writestr(entry, source.read_bytes() if isinstance(source, Path) else source)
+        file.flush()
+        # The rename that follows must never make half a file look whole after a power cut.
+        os.fsync(file.fileno())
+
+
+def _check_size(files: Mapping[str, bytes | Path]) -> None:
+    sizes = {name: file.stat().st_size if isinstance(file, Path) else len(file) for name, file in files.items()}
+    total = sum(sizes.values())
+    for limit, what in ((_MAX_UNZIPPED, "unzipped"), (_MAX_ZIP, "uploaded as a zip")):
+        if total > limit:
+            largest = max(sizes, key=lambda name: sizes[name])
+            message = f"The package has {total / 1024**2:.0f} MB; Lambda takes {limit // 1024**2} MB {what}."
+            hint = f"Its largest file is {largest}: drop its package, or run this service as a container."
+            raise BundleError(message, hint)
+
+
+def _forget_old(newest: Path) -> None:
+    """Keep the packages used last, so that going back and forth stays fast and the folder small."""
+    packages = sorted(newest.parent.glob("*.zip"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for package in packages[_KEPT:]:
+        package.unlink(missing_ok=True)
+
+
+def _of_disk(error: OSError, store: Path) -> BundleError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BundleError("The disk is full.", "Free some space and run it again; nothing was overwritten.")
+    reason = error.strerror or str(error)
+    return BundleError(f"The package cannot be written to {store}: {reason}.", "Nothing was overwritten.")

@@ -1,0 +1,117 @@
+"""The app's locked dependencies, installed for Lambda's platform into a folder, whatever machine this is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PYTHON_VERSION: Final = "3.13"
+"""Python of the Lambda runtime, not of this process."""
+
+_PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+_ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}
+_NATIVE_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".dll"}
+_RELOCK: Final = "Write the lock anew with `make lock`, or take back the change to requirements/app.txt."
+
+# What uv says, what it means, and the way out. The first match wins: the order is from specific to general.
+_REASONS: Final = (
+    (
+        r"no space left on device|os error 28\b",
+        "The disk is full.",
+        "Free some space; `uv cache clean` gives back what uv holds. Nothing was overwritten.",
+    ),
+    (
+        r"hash mismatch",
+        "A downloaded package does not have the hash that requirements/app.txt promises.",
+        _RELOCK,
+    ),
+    (
+        r"couldn't parse|unexpected '|invalid (hash|requirement|version)|expected .*(hash|requirement)|unsupported hash",
+        "requirements/app.txt is not a lock file that can be read.",
+        _RELOCK,
+    ),
+    (
+        r"require-hashes|all requirements must (have|be)|hashes? (is|are) (missing|required)",
+        "requirements/app.txt has a package without hash or exact version.",
+        _RELOCK,
+    ),
+    (
+        r"failed to fetch|request failed|error sending request|dns error|resolving dns|timed out|network connectivity",
+        "The package index cannot be reached.",
+        "Check the network, the proxy and the index that uv is told to use; then run it again.",
+    ),
+    (
+        r"no solution found|not found in the package registry|no wheels? with a matching|no usable wheels",
+        f"A package of requirements/app.txt has no wheel for this architecture and Python {PYTHON_VERSION}.",
+        "Choose a version that publishes manylinux wheels for it; the bundle never compiles.",
+    ),
+)
+
+
+class BundleError(Exception):
+    """The Lambda package could not be built. `message` says why, `hint` what to do; no file was overwritten."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message} {hint}")
+        self.message = message
+        self.hint = hint
+
+
+def install(lock: Path, target: Path, architecture: str) -> None:
+    """Install what `lock` names, hash-checked and never compiled, into `target`."""
+    command = [
+        *(_uv(), "pip", "install", "--quiet", "--no-progress", "--color", "never"),
+        *("--target", str(target), "--python", sys.executable),
+        *("--python-platform", _PLATFORMS[architecture], "--python-version", PYTHON_VERSION),
+        *("--only-binary", ":all:", "--require-hashes", "--no-compile-bytecode"),
+        *("--requirements", str(lock)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=lock.parent)
+    if done.returncode:
+        raise _explained(done.stderr)
+
+
+def check_native(root: Path, architecture: str) -> None:
+    """Refuse compiled files that Lambda could not load."""
+    wanted = _ELF_MACHINES[architecture]
+    names = {machine: name for name, machine in _ELF_MACHINES.items()}
+    for path in sorted(root.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            head = file.read(20)
+        is_elf = head.startswith(b"\x7fELF")
+        if not is_elf and not (path.suffix in _NATIVE_SUFFIXES):
+            continue
+        byte_order = "big" if head[5:6] == b"\x02" else "little"
+        machine = int.from_bytes(head[18:20], byte_order) if is_elf else None
+        if machine != wanted:
+            found = names.get(machine, f"ELF machine {machine}") if machine is not None else "no Linux binary"
+            message = f"{path.relative_to(root).as_posix()} is built for {found}, the function runs on {architecture}."
+            raise BundleError(message, "Choose a version of its package that has a wheel for that architecture.")
+
+
+def _uv() -> str:
+    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("uv")
+    if found is None:
+        raise BundleError("uv, which installs the app's dependencies, is missing.", "`make up` installs it.")
+    return found
+
+
+def _explained(stderr: str) -> BundleError:
+    text = " ".join(stderr.split())
+    for pattern, message, hint in _REASONS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return BundleError(_about_package(message, text), hint)
+    return BundleError(f"uv could not install the app's dependencies: {text[-400:]}", "Nothing was overwritten.")
+
+
+def _about_package(message: str, text: str) -> str:
+    """Name the package when uv does, as in `pydantic-core==2.50.4`."""
+    named = re.search(r"`([A-Za-z0-9][\w.-]*==[\w.!+-]+)`", text)
+    return f"{message[:-1]} ({named[1]})." if named else message
