@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import pulumi
 import pulumi_aws as aws
@@ -159,7 +158,7 @@ def _adjustments(
 ) -> Iterator[aws.appautoscaling.PolicyStepScalingPolicyConfigurationStepAdjustmentArgs]:
     """Yield one adjustment for each step; AWS counts their bounds from the alarm's threshold."""
     threshold = steps[0].cpu_percent
-    for step, following in pairwise([*steps, None]):
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
         yield aws.appautoscaling.PolicyStepScalingPolicyConfigurationStepAdjustmentArgs(
             scaling_adjustment=step.change,
             metric_interval_lower_bound=str(step.cpu_percent - threshold),

@@ -7,8 +7,10 @@ that ends in the wrong place is seen.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,14 +97,14 @@ class _Cloud(Mocks):
     def __init__(self) -> None:
         self.references: dict[str, tuple[str, dict[str, Any]]] = {}
 
-    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION, "id": REGION},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "id": ACCOUNT},
             "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com"},
             "aws:route53/getZone:getZone": {"zoneId": "Z0123456789ABCDEFGHIJ", "name": args.args.get("name")},
         }
-        return {**args.args, **answers[args.token]}, None
+        return {**args.args, **answers[args.token]}, []
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "awsx:ec2:Vpc":
@@ -197,6 +199,12 @@ class _Monitor(MockMonitor):
         return response
 
 
+def _close_loop() -> None:
+    """Close the loop that the mock engine leaves in its thread."""
+    with contextlib.suppress(RuntimeError):  # nothing was registered, so none was made
+        asyncio.get_event_loop_policy().get_event_loop().close()
+
+
 def record(program: Callable[[], Any]) -> Recording:
     """Run `program` against the recording engine and wait until everything it declared is resolved."""
 
@@ -204,7 +212,8 @@ def record(program: Callable[[], Any]) -> Recording:
         found: list[Any] = []
 
         async def main() -> None:
-            found.append(await pulumi.Output.from_input(program()).future())
+            made = program()
+            found.append(made if isinstance(made, pulumi.Resource) else await pulumi.Output.from_input(made).future())
 
         await run_pulumi_func(main)
         return found[0]
@@ -212,15 +221,19 @@ def record(program: Callable[[], Any]) -> Recording:
     def run() -> Recording:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        try:
-            settings.set_root_resource(None)  # pyright: ignore[reportArgumentType] - a run starts without a stack
-            monitor = _Monitor(_Cloud())
-            set_mocks(monitor.cloud, project="project", stack="stack", preview=False, monitor=monitor)
-            value = loop.run_until_complete(resolved())
-            return Recording(monitor.recorded, value)
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
+        # One thread, so that resources register in the same order every time.
+        with ThreadPoolExecutor(max_workers=1) as engine:
+            loop.set_default_executor(engine)
+            try:
+                settings.set_root_resource(None)  # pyright: ignore[reportArgumentType] - a run starts without a stack
+                monitor = _Monitor(_Cloud())
+                set_mocks(monitor.cloud, project="project", stack="stack", preview=False, monitor=monitor)
+                value = loop.run_until_complete(resolved())
+                return Recording(monitor.recorded, value)
+            finally:
+                engine.submit(_close_loop).result()
+                asyncio.set_event_loop(None)
+                loop.close()
 
     return contextvars.copy_context().run(run)
 
