@@ -15,7 +15,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -116,7 +116,7 @@ def _inputs(app: Mapping[str, bytes], lock: bytes, architecture: str) -> str:
 
 
 @contextmanager
-def _alone(store: Path) -> Iterator[None]:
+def _alone(store: Path) -> Generator[None]:
     """Let one process build at a time; the system gives the lock back when a builder is killed."""
     store.mkdir(parents=True, exist_ok=True)
     with (store / "lock").open("wb") as lock:

@@ -24,31 +24,33 @@ _REASONS: Final = (
         "The disk is full.",
         "Free some space; `uv cache clean` gives back what uv holds. Nothing was overwritten.",
     ),
+    (r"hash mismatch", "A downloaded package does not have the hash that requirements/app.txt promises.", _RELOCK),
     (
-        r"hash mismatch",
-        "A downloaded package does not have the hash that requirements/app.txt promises.",
+        r"no trusted hash|requirements must have",
+        "requirements/app.txt is not a whole lock: a package in it lacks its version or hash.",
         _RELOCK,
     ),
     (
-        r"couldn't parse|unexpected '|invalid (hash|requirement|version)|expected .*(hash|requirement)|unsupported hash",
+        r"unexpected '|couldn't parse|failed to (parse|decode)|invalid (hash|requirement|version)|unsupported hash",
         "requirements/app.txt is not a lock file that can be read.",
         _RELOCK,
     ),
     (
-        r"require-hashes|all requirements must (have|be)|hashes? (is|are) (missing|required)",
-        "requirements/app.txt has a package without hash or exact version.",
-        _RELOCK,
-    ),
-    (
-        r"failed to fetch|request failed|error sending request|dns error|resolving dns|timed out|network connectivity",
+        r"failed to fetch|request failed|error sending request|resolving dns|timed out|network was disabled",
         "The package index cannot be reached.",
         "Check the network, the proxy and the index that uv is told to use; then run it again.",
     ),
     (
-        r"no solution found|not found in the package registry|no wheels? with a matching|no usable wheels",
+        r"no usable wheels|no wheels? with a matching",
         f"A package of requirements/app.txt has no wheel for this architecture and Python {PYTHON_VERSION}.",
         "Choose a version that publishes manylinux wheels for it; the bundle never compiles.",
     ),
+    (
+        r"no version of|not found in the package registry",
+        "requirements/app.txt names a version that the package index does not have.",
+        _RELOCK,
+    ),
+    (r"no solution found", "The versions in requirements/app.txt do not fit together.", _RELOCK),
 )
 
 
@@ -85,7 +87,7 @@ def check_native(root: Path, architecture: str) -> None:
         with path.open("rb") as file:
             head = file.read(20)
         is_elf = head.startswith(b"\x7fELF")
-        if not is_elf and not (path.suffix in _NATIVE_SUFFIXES):
+        if not is_elf and path.suffix not in _NATIVE_SUFFIXES:
             continue
         byte_order = "big" if head[5:6] == b"\x02" else "little"
         machine = int.from_bytes(head[18:20], byte_order) if is_elf else None
@@ -113,5 +115,7 @@ def _explained(stderr: str) -> BundleError:
 
 def _about_package(message: str, text: str) -> str:
     """Name the package when uv does, as in `pydantic-core==2.50.4`."""
-    named = re.search(r"`([A-Za-z0-9][\w.-]*==[\w.!+-]+)`", text)
+    named = re.search(
+        r"(?:mismatch for|provided for:|because|version of) `?([A-Za-z0-9][\w.-]*(?:==[\w.!+-]+)?)", text, re.IGNORECASE
+    )
     return f"{message[:-1]} ({named[1]})." if named else message
