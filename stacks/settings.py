@@ -7,7 +7,7 @@ Keys are camelCase in YAML and snake_case here. Library defaults stand in the mo
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -47,14 +47,22 @@ class Architecture(StrEnum):
 
 
 class Settings(BaseModel):
+    """What every block shares: camelCase in YAML, no unknown keys, no change after validation."""
+
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
 
 class NetworkSettings(Settings):
     cidr: str = "10.20.0.0/16"
-    """Private IPv4 block of the VPC, /16 to /22."""
+    """IPv4 block of the VPC: a network address in the private ranges, /16 to /22."""
+    peers: tuple[str, ...] = ()
+    """Blocks routed to this network (other VPCs, a VPN, an office); the VPC's own block must not overlap them."""
     azs: Annotated[int, Field(ge=2, le=3)] = 2
     """Availability zones."""
     nat: Nat = Nat.NONE
@@ -63,11 +71,12 @@ class NetworkSettings(Settings):
     """Interface endpoints by service name, as in `ecr.api` (7.30 USD a month each and zone). S3 and DynamoDB
     gateway endpoints are always there and free."""
     flow_logs: bool = True
-    """Record rejected and accepted flows to CloudWatch Logs."""
+    """Record accepted and rejected flows to CloudWatch Logs."""
 
 
 class ServerlessSettings(Settings):
     architecture: Architecture = Architecture.ARM64
+    """Processor of the functions; arm64 costs a fifth less."""
     snap_start: bool = False
     """Start from a snapshot of the initialised function; not together with provisioned concurrency."""
     tracing: bool = True
@@ -82,18 +91,22 @@ class ServerlessSettings(Settings):
 
 class ContainerSettings(Settings):
     compute: Compute = Compute.FARGATE
+    """What runs the containers: `fargate`, or later `eks`."""
     placement: Placement = Placement.PRIVATE
     """Subnets of the tasks; `public` saves the NAT gateway and gives each task a public address."""
     architecture: Architecture = Architecture.ARM64
+    """Processor of the tasks; the image must hold it."""
     exec: bool = False
     """ECS Exec, audited to a log group; needs a writable root file system, so it is off until asked for."""
-    insights: Annotated[str, Field(pattern="^(disabled|enabled|enhanced)$")] = "enabled"
+    insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
+    """Container Insights of the cluster."""
 
 
 class ThrottleSettings(Settings):
     rate: Annotated[int, Field(gt=0)] = 100
-    """Requests per second at the API."""
+    """Requests per second at the API, over all services."""
     burst: Annotated[int, Field(gt=0)] = 200
+    """Requests let through at once before the rate applies."""
 
 
 class DomainSettings(Settings):
@@ -105,34 +118,48 @@ class DomainSettings(Settings):
 
 class SizeSettings(Settings):
     cpu: int = 512
-    """Units of 1/1024 vCPU (containers)."""
+    """Units of 1/1024 vCPU (containers only; Lambda derives its share from the memory)."""
     memory: int = 1024
-    """MiB."""
+    """MiB. Lambda 128 to 10240; Fargate what its table allows for the cpu."""
 
 
 class ScheduleSettings(Settings):
     cron: str
-    """`cron(0 8 ? * MON-FRI *)` or `at(…)`."""
+    """`cron(0 8 ? * MON-FRI *)` or `at(2030-01-31T08:00:00)`."""
     min: Annotated[int, Field(ge=0)]
+    """Fewest tasks from that moment on."""
     max: Annotated[int, Field(ge=0)]
+    """Most tasks from that moment on."""
     timezone: str = "UTC"
+    """Name in the time zone database, as in `Europe/Berlin`."""
 
 
 class StepSettings(Settings):
     cpu_percent: Annotated[int, Field(ge=1, le=100)]
-    change: int
+    """CPU from which the step applies, percent."""
+    change: Annotated[int, Field(ge=1)]
+    """Tasks to add."""
 
 
 class ScalingSettings(Settings):
     min: Annotated[int, Field(ge=0)] = 1
+    """Fewest tasks."""
     max: Annotated[int, Field(ge=1)] = 3
+    """Most tasks."""
     cpu_percent: Annotated[int, Field(ge=1, le=100)] | None = 70
+    """CPU that target tracking holds, percent; null turns it off."""
     memory_percent: Annotated[int, Field(ge=1, le=100)] | None = 80
+    """Memory that target tracking holds, percent; null turns it off."""
     requests_per_target: Annotated[int, Field(ge=1)] | None = 100
+    """Requests per task and minute that target tracking holds; null turns it off."""
     scale_out_cooldown: Annotated[int, Field(ge=0)] = 60
+    """Seconds between two scale-outs."""
     scale_in_cooldown: Annotated[int, Field(ge=0)] = 300
+    """Seconds between two scale-ins."""
     schedules: dict[str, ScheduleSettings] = Field(default_factory=dict)
+    """Bounds that change with the clock, by name."""
     steps: tuple[StepSettings, ...] = ()
+    """Step scaling on CPU, in rising order."""
     spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Share of tasks on Fargate Spot beyond the first `min`."""
 
@@ -144,18 +171,22 @@ class ServiceSettings(Settings):
     """Overrides the stack's mode for this service."""
     compute: Compute | None = None
     """Overrides the compute of the service's mode."""
+    image: str | None = None
+    """Image by digest; unset takes the stack's `image`."""
     size: SizeSettings = Field(default_factory=SizeSettings)
     scaling: ScalingSettings = Field(default_factory=ScalingSettings)
     env: dict[str, str] = Field(default_factory=dict)
     """Plain environment variables; secrets have their own key."""
     secrets: dict[str, str] = Field(default_factory=dict)
     """Environment name to secret reference `arn:aws:secretsmanager:…:secret:NAME:KEY::`."""
-    image: str | None = None
-    """Image by digest; unset takes the stack's `image`."""
     timeout: Annotated[int, Field(ge=1, le=900)] = 28
-    """Longest request, seconds."""
+    """Longest request, seconds; at most 29 behind an API."""
     weights: dict[Compute, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     """Share of traffic per compute during a shift, percent; sums to 100."""
+
+
+def _library_services() -> dict[str, ServiceSettings]:
+    return {"netprobe": ServiceSettings(route="/")}
 
 
 class StackSettings(Settings):
@@ -164,6 +195,7 @@ class StackSettings(Settings):
     environment: str
     """Profile: dev, staging or prod; a stack of one of these names need not say it."""
     mode: Mode = Mode.SERVERLESS
+    """How the services run unless they say otherwise: the one word that switches a stack."""
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
     """The only AWS account this stack may be deployed to."""
     owner: str = "platform"
@@ -171,13 +203,21 @@ class StackSettings(Settings):
     cost_center: str = "shared"
     """Tag `Cost-Center`."""
     tags: dict[str, str] = Field(default_factory=dict)
+    """More tags for everything taggable."""
     front_door: FrontDoorKind = FrontDoorKind.HTTP_API
+    """The public entry. No mode changes it; changing it moves the URL unless the stack has a domain."""
     domain: DomainSettings | None = None
+    """The stack's own name, with certificate and record."""
     throttle: ThrottleSettings = Field(default_factory=ThrottleSettings)
+    """Limits at the API, for all callers together."""
     network: NetworkSettings = Field(default_factory=NetworkSettings)
+    """The VPC; the same in both modes."""
     serverless: ServerlessSettings = Field(default_factory=ServerlessSettings)
+    """What holds for services in mode serverless; may stand beside `container`."""
     container: ContainerSettings = Field(default_factory=ContainerSettings)
+    """What holds for services in mode container; may stand beside `serverless`."""
     log_retention_days: int = 7
+    """Days that CloudWatch keeps logs; one of the periods it offers."""
     customer_key: bool = False
     """Encrypt logs, environments and queues with a key of the stack's own (1 USD a month)."""
     deletion_protection: bool = False
@@ -186,4 +226,16 @@ class StackSettings(Settings):
     """One line per request at the front door."""
     image: str | None = None
     """Image by digest for every container service."""
-    services: dict[str, ServiceSettings]
+    services: dict[str, ServiceSettings] = Field(default_factory=_library_services)
+    """The workloads by name. A stack that lists services has exactly those."""
+
+    def mode_of(self, service: str) -> Mode:
+        """Return the mode a service runs in: its own, else the stack's."""
+        return self.services[service].mode or self.mode
+
+    def compute_of(self, service: str) -> Compute:
+        """Return what runs a service: its own compute, else that of its mode."""
+        own = self.services[service].compute
+        if own is not None:
+            return own
+        return Compute.LAMBDA if self.mode_of(service) is Mode.SERVERLESS else self.container.compute

@@ -1,0 +1,136 @@
+"""The settings models as a schema: which keys there are, and what each may hold, in words."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from stacks.keys import Path
+from stacks.settings import Settings, StackSettings
+
+
+class Form:
+    """What one place in a stack file may hold: an annotation with its constraints."""
+
+    def __init__(self, annotation: object, metadata: Iterable[object] = ()) -> None:
+        constraints = list(metadata)
+        self.optional = False
+        while (origin := get_origin(annotation)) in (Annotated, Union, types.UnionType):
+            args = get_args(annotation)
+            if origin is Annotated:
+                constraints += _constraints(args[1:])
+            else:
+                self.optional = True
+            annotation = next(arg for arg in args if arg is not types.NoneType)
+        self.annotation = annotation
+        self.metadata = constraints
+
+    @property
+    def model(self) -> type[Settings] | None:
+        """Return the block this place holds, if it is one."""
+        is_block = isinstance(self.annotation, type) and issubclass(self.annotation, Settings)
+        return self.annotation if is_block else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words this place chooses from, if it is a choice."""
+        if isinstance(self.annotation, type) and issubclass(self.annotation, StrEnum):
+            return tuple(str(word) for word in self.annotation)
+        if self.annotation is bool:
+            return ("true", "false")
+        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether this place holds text: free, or one of its words."""
+        return self.annotation is str or (bool(self.words) and self.annotation is not bool)
+
+    @property
+    def names(self) -> Form | None:
+        """Return the form of the names under this place, if a person chooses them."""
+        return Form(get_args(self.annotation)[0]) if get_origin(self.annotation) is dict else None
+
+    @property
+    def items(self) -> Form | None:
+        """Return the form of what a list or a block of names holds, if this is one."""
+        origin, args = get_origin(self.annotation), get_args(self.annotation)
+        if origin is dict:
+            return Form(args[1])
+        return Form(args[0]) if origin is tuple else None
+
+    def below(self, part: str | int) -> Form | None:
+        """Return the form of what stands under a key or an index."""
+        if self.model is None:
+            return self.items
+        field = fields(self.model).get(str(part))
+        return None if field is None else of_field(field)
+
+    def describe(self) -> str:
+        """Return what is allowed, in words."""
+        if self.model is not None:
+            return f"a block with {', '.join(fields(self.model))}"
+        if self.words:
+            return " | ".join(self.words)
+        if self.annotation is int:
+            return _bounds(self.metadata)
+        if self.names is not None and self.items is not None:
+            kind = "names" if not self.names.words else f"{' | '.join(self.names.words)}"
+            return f"a block of {kind}, each with {self.items.describe()}"
+        if self.items is not None:
+            return f"a list, each item {self.items.describe()}"
+        return "12 digits" if self.metadata else "text"
+
+
+def _constraints(metadata: Iterable[object]) -> Iterator[object]:
+    for item in metadata:
+        yield from item.metadata if isinstance(item, FieldInfo) else (item,)
+
+
+def _bounds(metadata: Iterable[object]) -> str:
+    low = high = above = None
+    for item in metadata:
+        low = item.ge if isinstance(item, Ge) else low
+        high = item.le if isinstance(item, Le) else high
+        above = item.gt if isinstance(item, Gt) else above
+    if low is not None and high is not None:
+        return f"a whole number, {low} to {high}"
+    if low is not None:
+        return f"a whole number, {low} or more"
+    return "a whole number" if above is None else f"a whole number above {above}"
+
+
+def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a block's fields by the key a stack file uses."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def of_field(field: FieldInfo) -> Form:
+    """Return the form of a field."""
+    return Form(field.annotation, field.metadata)
+
+
+def form_at(path: Path) -> Form | None:
+    """Return the form of a place in the stack's settings, or nothing where there is no such place."""
+    form: Form | None = Form(StackSettings)
+    for part in path:
+        form = None if form is None else form.below(part)
+    return form
+
+
+def homes(key: str, model: type[Settings] = StackSettings, path: Path = ()) -> Iterator[Path]:
+    """Yield every place where a key of this very name is at home."""
+    for alias, field in fields(model).items():
+        here: Path = (*path, alias)
+        if alias == key:
+            yield here
+        form = of_field(field)
+        if form.items is not None:
+            form, here = form.items, (*here, "NAME")
+        if form.model is not None:
+            yield from homes(key, form.model, here)

@@ -1,0 +1,83 @@
+"""How three layers become one: library default < environment profile < stack file, each setting with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stacks.keys import Json, Path, dotted, holds
+from stacks.profiles import Profile
+from stacks.settings import StackSettings
+
+LIBRARY = "library default"
+
+
+def merge(base: Mapping[str, Json], over: Mapping[str, Json]) -> dict[str, Json]:
+    """Lay `over` upon `base`: blocks merge key by key, everything else, lists included, replaces."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def library_services() -> dict[str, Json]:
+    """Return the services of a stack that lists none."""
+    field = StackSettings.model_fields["services"].get_default(call_default_factory=True)
+    return {name: service.model_dump(mode="json", by_alias=True, exclude_unset=True) for name, service in field.items()}
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A stack's profile and what its file gives, before validation; `source` names the file."""
+
+    profile: Profile
+    given: dict[str, Json]
+    source: str
+
+    def merged(self) -> dict[str, Json]:
+        """Return the layers above the library's defaults as one tree.
+
+        A file that lists services names all of them; each starts from the library's service of that name, if there
+        is one, and from what the profile sets on every service.
+        """
+        tree = merge(self.profile.stack_layer(), self.given)
+        known = library_services()
+        listed = self.given.get("services", dict.fromkeys(known))
+        if isinstance(listed, dict):
+            tree["services"] = {name: self._service(known.get(name), own) for name, own in listed.items()}
+        return tree
+
+    def _service(self, known: Json, own: Json) -> Json:
+        base = merge(known if isinstance(known, dict) else {}, self.profile.service_layer())
+        if own is None:
+            return base
+        return merge(base, own) if isinstance(own, dict) else own
+
+    def origin(self, path: Path) -> str:
+        """Return the layer that a setting's value comes from."""
+        if holds(self.given, path):
+            return self.source
+        if self._in_profile(path):
+            return f"profile {self.profile.name}"
+        return LIBRARY
+
+    def _in_profile(self, path: Path) -> bool:
+        if path[0] == "services":
+            return holds(self.profile.service_layer(), path[2:])
+        return holds(self.profile.stack_layer(), path)
+
+
+def leaves(tree: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
+    """Yield every setting of a tree with its path; a list and an empty block are one setting each."""
+    if isinstance(tree, dict) and (tree or not path):
+        for key, value in tree.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, tree
+
+
+def origins(layers: Layers, settings: StackSettings) -> dict[str, str]:
+    """Return the origin of every setting by its key."""
+    tree: Json = settings.model_dump(mode="json", by_alias=True)
+    return {dotted(path): layers.origin(path) for path, _ in leaves(tree)}

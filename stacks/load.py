@@ -1,0 +1,204 @@
+"""From a stack's config to its settings: read, lay the layers, check everything, raise every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Final, NamedTuple
+
+from stacks.config import GivenConfig, decode
+from stacks.errors import MASK, Problem, SettingsError, is_secret, nearest
+from stacks.files import Positions, StackFile, read_stack_file
+from stacks.keys import REGION_KEY, Json, Path, dotted
+from stacks.layers import Layers, leaves, origins
+from stacks.profiles import PROFILES, Profile
+from stacks.rules import findings
+from stacks.rules.base import Subject
+from stacks.schema import validate
+from stacks.settings import StackSettings
+
+__all__ = [
+    "Positions",
+    "Resolved",
+    "Setting",
+    "StackFile",
+    "describe",
+    "load",
+    "neighbours",
+    "positions",
+    "read_stack_file",
+    "resolve",
+    "stack_file_name",
+    "stack_names",
+]
+
+_ENVIRONMENT: Final[Path] = ("environment",)
+_AFTER_ALL: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A stack's settings, valid as a whole; `origins` says for every key which layer its value came from."""
+
+    stack: str
+    region: str
+    settings: StackSettings
+    origins: Mapping[str, str]
+
+
+class Setting(NamedTuple):
+    """One line of `modeshift config`. The value is never a secret."""
+
+    key: str
+    value: Json
+    origin: str
+
+
+def stack_file_name(stack: str) -> str:
+    """Return the name of a stack's file."""
+    return f"Pulumi.{stack}.yaml"
+
+
+def stack_names(root: FilePath) -> list[str]:
+    """Return the stacks that have a file, sorted."""
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.?*.yaml"))
+
+
+def load(
+    root: FilePath, stack: str, *, region: str | None = None, extra: Mapping[str, str | object] | None = None
+) -> Resolved:
+    """Return the settings of a stack from its file; `extra` adds config as the engine's `--config` does.
+
+    Raises:
+        SettingsError: there is no such stack, or its settings cannot be used.
+    """
+    file = _read(root, stack)
+    added = dict(extra or {})
+    resolved = resolve(
+        stack,
+        {**file.config, **added},
+        region=region,
+        positions=file.positions,
+        neighbours=neighbours(root, stack),
+        problems=file.problems,
+    )
+    by_command = {key: "the command" for key in resolved.origins if any(_is_part(key, whole) for whole in added)}
+    return replace(resolved, origins={**resolved.origins, **by_command})
+
+
+def resolve(
+    stack: str,
+    config: Mapping[str, str | object],
+    *,
+    region: str | None = None,
+    positions: Positions | None = None,
+    neighbours: Mapping[str, str] | None = None,
+    problems: tuple[Problem, ...] = (),
+) -> Resolved:
+    """Return the settings of a stack from config in the engine's form: full keys, blocks as JSON text or parsed.
+
+    `region` stands in when the config names none; `positions` adds lines to problems; `neighbours` are the blocks of
+    other stacks' networks; `problems` were found before.
+
+    Raises:
+        SettingsError: the settings cannot be used. It holds every problem.
+    """
+    given = decode(config)
+    profile, about_environment = _profile(stack, given)
+    tree: dict[str, Json] = {**given.tree, "environment": profile.name}
+    layers = Layers(profile, tree, stack_file_name(stack))
+    settings, found, failed = validate(layers)
+    found = {**given.problems, **about_environment, **found}
+    failed |= set(given.problems) | set(about_environment)
+    where = given.region or region or ""
+    subject = Subject(stack, where, settings, given.tree, neighbours or {})
+    pairs = [*found.items(), *findings(subject, failed)]
+    located = _locate(pairs, positions or Positions())
+    if located or problems:
+        raise SettingsError([*problems, *located], stack)
+    layers = replace(layers, given=given.tree)
+    region_origin = stack_file_name(stack) if given.region else "AWS_REGION"
+    return Resolved(
+        stack=stack, region=where, settings=settings, origins={REGION_KEY: region_origin, **origins(layers, settings)}
+    )
+
+
+def describe(resolved: Resolved) -> list[Setting]:
+    """Return every setting of a stack with its value and where that came from, in the order of the schema."""
+    tree: Json = resolved.settings.model_dump(mode="json", by_alias=True)
+    rows = [Setting(REGION_KEY, resolved.region, resolved.origins[REGION_KEY])]
+    for path, value in leaves(tree):
+        key = dotted(path)
+        rows.append(Setting(key, MASK if is_secret(path, value) else value, resolved.origins[key]))
+    return rows
+
+
+def positions(root: FilePath, stack: str) -> Positions:
+    """Return where the keys of a stack's file stand, as far as it can be read."""
+    try:
+        return _read(root, stack).positions
+    except SettingsError:
+        return Positions()
+
+
+def neighbours(root: FilePath, stack: str) -> dict[str, str]:
+    """Return the network blocks of the project's other stacks, as far as their files can be read."""
+    blocks: dict[str, str] = {}
+    for other in stack_names(root):
+        if other == stack:
+            continue
+        try:
+            given = decode(_read(root, other).config)
+        except SettingsError:
+            continue
+        profile, _ = _profile(other, given)
+        network = Layers(profile, given.tree, other).merged().get("network")
+        if isinstance(network, dict) and isinstance(block := network.get("cidr"), str):
+            blocks[other] = block
+    return blocks
+
+
+def _read(root: FilePath, stack: str) -> StackFile:
+    path = root / stack_file_name(stack)
+    known = stack_names(root)
+    if stack not in known:
+        stacks = ", ".join(known) or "none yet"
+        problem = Problem(
+            key=path.name, why=f"there is no stack {stack}", allowed=stacks, nearest=nearest(stack, known)
+        )
+        raise SettingsError([problem], stack)
+    return read_stack_file(path)
+
+
+def _profile(stack: str, given: GivenConfig) -> tuple[Profile, dict[Path, Problem]]:
+    """Return the environment's profile; a wrong one is reported and replaced by the nearest, so that checks go on."""
+    said = given.tree.get("environment")
+    named_after = PROFILES.get(stack)
+    name = dotted(_ENVIRONMENT)
+    words = " | ".join(PROFILES)
+    if said is None and named_after is not None:
+        return named_after, {}
+    if said is None:
+        why = f"is not set, and the stack's name ({stack}) is none of an environment"
+        return PROFILES["dev"], {_ENVIRONMENT: Problem(key=name, why=why, allowed=words)}
+    profile = PROFILES.get(str(said))
+    if profile is None:
+        near = nearest(said, PROFILES)
+        problem = Problem(key=name, value=str(said), why="is no environment", allowed=words, nearest=near)
+        return named_after or PROFILES[near or "dev"], {_ENVIRONMENT: problem}
+    if named_after not in (None, profile):
+        why = f"a stack named {stack} takes the profile {stack}"
+        problem = Problem(key=name, value=str(said), why=why, allowed=stack, fix="remove it, or rename the stack")
+        return profile, {_ENVIRONMENT: problem}
+    return profile, {}
+
+
+def _locate(pairs: list[tuple[Path, Problem]], positions: Positions) -> list[Problem]:
+    """Return problems in the order of the file, each with its place; those without a place come last."""
+    pairs.sort(key=lambda pair: positions.line(pair[0]) or _AFTER_ALL)
+    return [replace(problem, where=positions.of(path)) for path, problem in pairs]
+
+
+def _is_part(key: str, whole: str) -> bool:
+    return key == whole or key.startswith((f"{whole}.", f"{whole}["))

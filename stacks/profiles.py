@@ -1,0 +1,79 @@
+"""The second layer: what an environment changes about the library's defaults.
+
+A profile is made of the settings models themselves, so it is typed and validated; only what it names counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from stacks.keys import Json
+from stacks.settings import Nat, NetworkSettings, ScalingSettings, Settings, StackSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What an environment sets: `stack` for the stack, `scaling` for each of its services."""
+
+    stack: StackSettings
+    scaling: ScalingSettings = field(default_factory=ScalingSettings)
+
+    @property
+    def name(self) -> str:
+        """Return the environment this profile is for."""
+        return self.stack.environment
+
+    def stack_layer(self) -> dict[str, Json]:
+        """Return what the profile sets on the stack, as a stack file would write it."""
+        return _given(self.stack)
+
+    def service_layer(self) -> dict[str, Json]:
+        """Return what the profile sets on every service, as a stack file would write it."""
+        scaling = _given(self.scaling)
+        return {"scaling": scaling} if scaling else {}
+
+
+def _given(settings: Settings) -> dict[str, Json]:
+    return settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+_DEV = Profile(
+    stack=StackSettings(
+        environment="dev",
+        network=NetworkSettings(cidr="10.20.0.0/16", azs=2, nat=Nat.NONE),
+        log_retention_days=7,
+    ),
+    scaling=ScalingSettings(min=1, max=3),
+)
+
+_STAGING = Profile(
+    stack=StackSettings(
+        environment="staging",
+        network=NetworkSettings(cidr="10.30.0.0/16", azs=2, nat=Nat.SINGLE),
+        log_retention_days=14,
+        customer_key=True,
+    ),
+    scaling=ScalingSettings(min=1, max=5),
+)
+
+_PROD = Profile(
+    stack=StackSettings(
+        environment="prod",
+        network=NetworkSettings(
+            cidr="10.40.0.0/16",
+            azs=2,
+            nat=Nat.PER_AZ,
+            endpoints=("ecr.api", "ecr.dkr", "logs", "secretsmanager"),
+            flow_logs=True,
+        ),
+        log_retention_days=30,
+        customer_key=True,
+        deletion_protection=True,
+        access_logs=True,
+    ),
+    scaling=ScalingSettings(min=2, max=10),
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (_DEV, _STAGING, _PROD)})

@@ -1,0 +1,84 @@
+"""What a rule sees and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from stacks.errors import Problem, show
+from stacks.keys import Json, Path, dotted, holds, look_up
+from stacks.settings import Compute, Mode, StackSettings
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A stack under examination: its settings, and which of them its file says itself."""
+
+    stack: str
+    region: str
+    settings: StackSettings
+    given: Mapping[str, Json]
+    neighbours: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_prod(self) -> bool:
+        """Return whether the rules of production apply."""
+        return self.settings.environment == "prod"
+
+    def says(self, *path: str | int) -> bool:
+        """Return whether the stack file itself sets something, or part of it."""
+        return holds(dict(self.given), path)
+
+    def computes(self, service: str) -> tuple[Compute, ...]:
+        """Return what a service must be able to run on: its compute, and the one that one word would switch it to.
+
+        The other block counts when the stack file holds it and the service does not pin its mode.
+        """
+        settings = self.settings
+        active, own = settings.compute_of(service), settings.services[service]
+        if own.mode is not None or own.compute is not None:
+            return (active,)
+        other = Compute.LAMBDA if settings.mode is Mode.CONTAINER else settings.container.compute
+        return (
+            (active, other) if self.says(Mode.SERVERLESS if other is Compute.LAMBDA else Mode.CONTAINER) else (active,)
+        )
+
+    def is_active(self, service: str, compute: Compute) -> bool:
+        """Return whether a service runs on a compute now, rather than after a switch."""
+        return self.settings.compute_of(service) is compute
+
+    @cached_property
+    def tree(self) -> Json:
+        """Return the settings as a stack file would write them."""
+        return self.settings.model_dump(mode="json", by_alias=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a rule objects to. `reads` are the settings it went by: a finding is dropped when one was unusable."""
+
+    path: Path
+    why: str
+    allowed: str = ""
+    nearest: str = ""
+    fix: str = ""
+    value: str | None = None
+    reads: tuple[Path, ...] = ()
+
+    def problem(self, tree: Json) -> Problem:
+        """Return the finding as a person gets it."""
+        value = self.value
+        if value is None:
+            value = show(self.path, look_up(tree, self.path)) if holds(tree, self.path) else ""
+        return Problem(
+            key=dotted(self.path), value=value, why=self.why, allowed=self.allowed, nearest=self.nearest, fix=self.fix
+        )
+
+
+Rule = Callable[[Subject], Iterator[Finding]]
+
+
+def closest(value: int, choices: tuple[int, ...]) -> str:
+    """Return the number among choices nearest to a value."""
+    return str(min(choices, key=lambda choice: abs(choice - value)))

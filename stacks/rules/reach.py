@@ -1,0 +1,60 @@
+"""A task that could not fetch its image, write its logs or read its secrets never starts: refused, with the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stacks import prices
+from stacks.keys import Path
+from stacks.rules.base import Finding, Rule, Subject
+from stacks.settings import Compute, Nat, Placement
+
+
+def reachability(subject: Subject) -> Iterator[Finding]:
+    """Tasks in private subnets need a NAT gateway, or an endpoint for each AWS service they start with."""
+    settings = subject.settings
+    network = settings.network
+    if network.nat is not Nat.NONE or settings.container.placement is not Placement.PRIVATE:
+        return
+    tasks = [name for name in settings.services if Compute.FARGATE in subject.computes(name)]
+    missing = {need: why for need, why in _needs(subject, tasks).items() if need not in network.endpoints}
+    if not tasks or not missing:
+        return
+    switched = all(not subject.is_active(name, Compute.FARGATE) for name in tasks)
+    reads: list[Path] = [("network",), ("network", "endpoints"), ("container", "placement"), ("container", "exec")]
+    reads += [("mode",), *(("services", name, key) for name in tasks for key in ("mode", "compute", "secrets"))]
+    yield Finding(
+        path=("network", "nat"),
+        why=f"Fargate tasks in private subnets could not reach {'; '.join(sorted(set(missing.values())))}"
+        + (" (once the mode is container; the block is in the stack file)" if switched else ""),
+        allowed=_choices(subject, tasks, list(missing)),
+        reads=tuple(reads),
+    )
+
+
+def _needs(subject: Subject, tasks: list[str]) -> dict[str, str]:
+    needs = {"ecr.api": "their image", "ecr.dkr": "their image", "logs": "their logs"}
+    if any(subject.settings.services[name].secrets for name in tasks):
+        needs["secretsmanager"] = "their secrets"
+    if subject.settings.container.exec:
+        needs["ssmmessages"] = "ECS Exec"
+    return needs
+
+
+def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
+    network = subject.settings.network
+    at_most = sum(subject.settings.services[name].scaling.max for name in tasks)
+    lines = [
+        f"network.nat: single, one gateway with its address: {prices.monthly(prices.nat(1))}",
+        f"network.nat: per-az, {network.azs} of them: {prices.monthly(prices.nat(network.azs))}",
+        f"network.endpoints with {', '.join(missing)}: {prices.monthly(prices.endpoints(len(missing), network.azs))}"
+        " (reaches these services, not the internet)",
+    ]
+    if not subject.is_prod:
+        each, most = prices.monthly(prices.public_tasks(1)), prices.monthly(prices.public_tasks(at_most))
+        lines.append(f"container.placement: public, an address for each task: {each}, {most} for all {at_most}")
+    return "\n".join([*lines, f"({prices.SOURCE})"])
+
+
+RULES: Final[tuple[Rule, ...]] = (reachability,)

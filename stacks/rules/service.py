@@ -1,0 +1,98 @@
+"""Rules for one service: its compute, environment, secrets and traffic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from stacks.errors import MASK
+from stacks.keys import Path
+from stacks.rules.base import Finding, Rule, Subject
+from stacks.settings import Compute, Mode, ServiceSettings
+
+_ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED: Final = re.compile(r"PORT|HEALTH_PATH|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE)
+_REFERENCE: Final = re.compile(
+    r"arn:aws:secretsmanager:[a-z]{2}(-[a-z]+)+-\d:\d{12}:secret:[\w/+=.@-]{1,512}(:[\w.-]*:[\w.-]*:[\w-]*)?"
+)
+_LAMBDA_ENVIRONMENT: Final = 4096
+_ALL: Final = 100
+_COMPUTES: Final = {Mode.SERVERLESS: (Compute.LAMBDA,), Mode.CONTAINER: (Compute.FARGATE, Compute.EKS)}
+
+
+def compute(subject: Subject) -> Iterator[Finding]:
+    """A service's compute must be one of its mode, and one that exists."""
+    for name, service in subject.settings.services.items():
+        mode = subject.settings.mode_of(name)
+        path: Path = ("services", name, "compute")
+        if service.compute is Compute.EKS:
+            why = "EKS is not built yet: nothing would be deployed"
+            yield Finding(path=path, why=why, allowed="fargate", nearest="fargate")
+        elif service.compute is not None and service.compute not in _COMPUTES[mode]:
+            other = Mode.CONTAINER if mode is Mode.SERVERLESS else Mode.SERVERLESS
+            yield Finding(
+                path=path,
+                why=f"belongs to mode {other}, and this service is in mode {mode}",
+                allowed="lambda" if mode is Mode.SERVERLESS else "fargate (eks later)",
+                fix=f"remove it, or set mode: {other} on the service",
+                reads=(("mode",), ("services", name, "mode")),
+            )
+
+
+def environment(subject: Subject) -> Iterator[Finding]:
+    """Environment names must be names, and none that the compute or this project sets."""
+    for name, service in subject.settings.services.items():
+        for block in ("env", "secrets"):
+            for variable in service.env if block == "env" else service.secrets:
+                path: Path = ("services", name, block, variable)
+                if not _ENV_NAME.fullmatch(variable):
+                    allowed = "letters, digits and _, no digit first"
+                    yield Finding(path=path, value=variable, why="is not a name of a variable", allowed=allowed)
+                elif _RESERVED.fullmatch(variable):
+                    yield Finding(path=path, value=variable, why="is set by the platform", allowed="another name")
+                elif block == "secrets" and variable in service.env:
+                    yield Finding(path=path, value=variable, why="is in env as well", fix="keep one of the two")
+        size = sum(len(f"{key}{value}".encode()) for key, value in (service.env | service.secrets).items())
+        if Compute.LAMBDA in subject.computes(name) and size > _LAMBDA_ENVIRONMENT:
+            why = f"holds {size} bytes with the secrets' references; Lambda takes {_LAMBDA_ENVIRONMENT}"
+            yield Finding(path=("services", name, "env"), why=why, allowed=f"up to {_LAMBDA_ENVIRONMENT} bytes")
+
+
+def secrets(subject: Subject) -> Iterator[Finding]:
+    """A secret stands here by reference, never by value."""
+    for name, service in subject.settings.services.items():
+        for variable, reference in service.secrets.items():
+            if not _REFERENCE.fullmatch(reference):
+                yield Finding(
+                    path=("services", name, "secrets", variable),
+                    value=MASK,
+                    why="is not a reference to a secret",
+                    allowed="arn:aws:secretsmanager:<region>:<account>:secret:<name>, for one key of it with :<key>::",
+                    fix="store the value with `aws secretsmanager create-secret` and put its ARN here",
+                )
+
+
+def weights(subject: Subject) -> Iterator[Finding]:
+    """Weights say where a service's traffic goes while it moves."""
+    for name, service in subject.settings.services.items():
+        if service.weights:
+            yield from _weights(subject, name, service)
+
+
+def _weights(subject: Subject, name: str, service: ServiceSettings) -> Iterator[Finding]:
+    path: Path = ("services", name, "weights")
+    total = sum(service.weights.values())
+    if total != _ALL:
+        yield Finding(
+            path=path, value=str(total), why="the weights of a service share out all its traffic", allowed="100 in all"
+        )
+    if Compute.EKS in service.weights:
+        why = "EKS is not built yet: it cannot take traffic"
+        yield Finding(path=(*path, Compute.EKS), why=why, allowed="lambda | fargate")
+    if service.weights.get(Compute.FARGATE) is None:
+        why = "weights are carried by the load balancer in front of containers, and no container is among them"
+        yield Finding(path=path, why=why, fix="remove weights, or name fargate among them")
+
+
+RULES: Final[tuple[Rule, ...]] = (compute, environment, secrets, weights)
