@@ -27,6 +27,12 @@ from pulumi.runtime.mocks import (
 )
 from pulumi.runtime.stack import run_pulumi_func
 
+from components.cluster import Cluster
+from components.fargate_service import FargateService
+from components.load_balancer import LoadBalancer
+from components.network import Network
+from components.service import ImageArtifact, ServiceArgs
+
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
@@ -242,3 +248,35 @@ def record(program: Callable[[], Any]) -> Recording:
 def deploy() -> Callable[[Callable[[], Any]], Recording]:
     """Run a program that declares components and return everything it registered."""
     return record
+
+
+IMAGE = ImageArtifact(reference=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/modeshift@sha256:{'a' * 64}")
+
+
+def fargate(args: ServiceArgs | None = None, *, cluster_key: str | None = None, **choices: Any) -> FargateService:
+    """Declare a Fargate service called `dev-netprobe` with the network, cluster and load balancer that it needs."""
+    network = Network("dev-net")
+    return FargateService(
+        "dev-netprobe",
+        args or ServiceArgs(artifact=IMAGE),
+        cluster=Cluster("dev", key_arn=cluster_key),
+        network=network,
+        load_balancer=LoadBalancer("dev-door", network=network, internal=True),
+        **choices,
+    )
+
+
+@pytest.fixture
+def make_fargate() -> Callable[..., FargateService]:
+    """Declare a Fargate service inside a program of the test's own."""
+    return fargate
+
+
+@pytest.fixture
+def deploy_fargate(deploy: Callable[[Callable[[], Any]], Recording]) -> Callable[..., Recording]:
+    """Deploy a Fargate service with what it needs; `args` are fields of `ServiceArgs`, the rest its own choices."""
+
+    def run(args: dict[str, Any] | None = None, **choices: Any) -> Recording:
+        return deploy(lambda: fargate(ServiceArgs(**{"artifact": IMAGE, **(args or {})}), **choices))
+
+    return run
