@@ -36,6 +36,7 @@ _PLAIN = {
     "Any": "any",
 }
 _WRAPPERS = {"Input", "Output", "Optional"}
+_CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 _PYTHON_KEYWORD_MODULES = {"lambda": "lambda_"}
 
 
@@ -56,28 +57,29 @@ def sdk() -> Path:
     """Return the folder of the installed SDK."""
     spec = find_spec("pulumi_aws")
     if spec is None or not spec.submodule_search_locations:
-        raise SchemaError(
-            "pulumi_aws is not installed; run `pip install pulumi-aws` and try again"
-        )
+        raise SchemaError("pulumi_aws is not installed; run `pip install pulumi-aws` and try again")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 @cache
-def classes(module: str, file: str) -> Mapping[str, ast.ClassDef]:
-    """Return the classes of one file of the SDK."""
-    folder = (
-        sdk() / _PYTHON_KEYWORD_MODULES.get(module, module)
-        if module != "index"
-        else sdk()
-    )
+def sources(module: str, file: str) -> Mapping[str, str]:
+    """Return the text of each class of one file of the SDK."""
+    folder = sdk() / _PYTHON_KEYWORD_MODULES.get(module, module) if module != "index" else sdk()
     path = folder / f"{file}.py"
-    if not path.exists():
-        return {}
-    return {
-        node.name: node
-        for node in ast.parse(path.read_text("utf-8")).body
-        if isinstance(node, ast.ClassDef)
-    }
+    text = path.read_text("utf-8") if path.exists() else ""
+    starts = [*_CLASS.finditer(text)]
+    ends = [start.start() for start in starts[1:]]
+    return {start[1]: text[start.start() : end] for start, end in zip(starts, [*ends, len(text)], strict=True)}
+
+
+def find(module: str, file: str, name: str) -> ast.ClassDef | None:
+    """Return a class of the SDK; only this class is parsed, as some files hold thousands."""
+    source = sources(module, file).get(name)
+    if source is None:
+        return None
+    # What stands between two classes belongs to the next one: a decorator.
+    parsed = ast.parse(re.split(r"^(?=[@_\w])", source, flags=re.MULTILINE)[1]).body[0]
+    return parsed if isinstance(parsed, ast.ClassDef) else None
 
 
 def last_name(node: ast.expr) -> str:
@@ -98,20 +100,12 @@ def nested_name(module: str, text: str) -> str:
 
 def union(members: list[ast.expr]) -> str:
     """Return the type of a union: the SDK has them for assets, for enums and for policies, which may be objects."""
-    plain = {
-        last_name(member)
-        for member in members
-        if isinstance(member, ast.Attribute | ast.Name)
-    }
+    plain = {last_name(member) for member in members if isinstance(member, ast.Attribute | ast.Name)}
     if plain == {"Asset", "Archive"}:
         return "asset"
     if plain != {"str"}:
-        raise SchemaError(
-            f"unexpected union {[ast.unparse(member) for member in members]}"
-        )
-    classes_named = [
-        str(member.value) for member in members if isinstance(member, ast.Constant)
-    ]
+        raise SchemaError(f"unexpected union {[ast.unparse(member) for member in members]}")
+    classes_named = [str(member.value) for member in members if isinstance(member, ast.Constant)]
     return "json" if any(name.endswith("Args") for name in classes_named) else "string"
 
 
@@ -145,11 +139,7 @@ def getters(node: ast.ClassDef) -> Iterator[tuple[str, str, ast.expr]]:
             if not isinstance(call, ast.Attribute) or call.attr != "getter":
                 continue
             keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
-            named = [
-                key.value.value
-                for key in keywords
-                if key.arg == "name" and isinstance(key.value, ast.Constant)
-            ]
+            named = [key.value.value for key in keywords if key.arg == "name" and isinstance(key.value, ast.Constant)]
             yield item.name, str(named[0]) if named else item.name, item.returns
 
 
@@ -159,9 +149,7 @@ def read(module: str, node: ast.ClassDef) -> Object:
         argument.arg
         for item in node.body
         if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-        for argument, default in zip(
-            item.args.kwonlyargs, item.args.kw_defaults, strict=True
-        )
+        for argument, default in zip(item.args.kwonlyargs, item.args.kw_defaults, strict=True)
         if default is None
     }
     found = Object()
@@ -175,8 +163,8 @@ def read(module: str, node: ast.ClassDef) -> Object:
 def nested(name: str) -> Object:
     """Return a nested type: what its input and its output class hold, and what its input class demands."""
     module, base = name.removeprefix("aws:").split("/")
-    given = classes(module, "_inputs").get(f"{base}Args")
-    read_back = classes(module, "outputs").get(base)
+    given = find(module, "_inputs", f"{base}Args")
+    read_back = find(module, "outputs", base)
     if given is None and read_back is None:
         raise SchemaError(f"{name} is referred to, but pulumi_aws has no such class")
     found = Object()
@@ -191,22 +179,18 @@ def nested(name: str) -> Object:
 
 def resource(module: str, file: str, base: str) -> tuple[Object, Object]:
     """Return the inputs and the outputs of a resource class."""
-    found = classes(module, file)
-    if base not in found or f"{base}Args" not in found:
-        raise SchemaError(
-            f"pulumi_aws has no resource class {base} in {module}/{file}.py"
-        )
-    return read(module, found[f"{base}Args"]), read(module, found[base])
+    shown = find(module, file, base)
+    # The SDK says `InitArgs` where a nested type already has the name.
+    given = find(module, file, f"{base}InitArgs") or find(module, file, f"{base}Args")
+    if shown is None or given is None:
+        raise SchemaError(f"pulumi_aws has no resource class {base} in {module}/{file}.py")
+    return read(module, given), read(module, shown)
 
 
 def tokens() -> list[str]:
     """Return the type tokens that the facts describe."""
-    loaded = [
-        yaml.safe_load(path.read_text("utf-8")) for path in sorted(FACTS.glob("*.yaml"))
-    ]
-    return sorted(
-        token for facts in loaded for token in facts if not token.startswith("_")
-    )
+    loaded = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(FACTS.glob("*.yaml"))]
+    return sorted(token for facts in loaded for token in facts if not token.startswith("_"))
 
 
 def references(found: Object) -> Iterator[str]:
@@ -226,9 +210,7 @@ def build() -> dict[str, dict[str, Shape]]:
             inputs, outputs = resource("index", "provider", "Provider")
         else:
             module, file, base = re.split("[:/]", token)[1:]
-            inputs, outputs = resource(
-                module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base
-            )
+            inputs, outputs = resource(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base)
         resources[token] = {
             "inputs": inputs.properties,
             "required": sorted(inputs.required),
@@ -253,9 +235,7 @@ def render(schema: Mapping[str, Mapping[str, Shape]]) -> str:
     sections: list[str] = []
     for section in sorted(schema):
         entries = schema[section]
-        lines = [
-            f"{json.dumps(key)}:{_compact(entries[key])}" for key in sorted(entries)
-        ]
+        lines = [f"{json.dumps(key)}:{_compact(entries[key])}" for key in sorted(entries)]
         sections.append(f"{json.dumps(section)}:{{\n" + ",\n".join(lines) + "\n}")
     return "{\n" + ",\n".join(sections) + "\n}\n"
 
