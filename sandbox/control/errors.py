@@ -1,0 +1,22 @@
+"""What the sandbox answers instead of a result."""
+
+from __future__ import annotations
+
+from google.protobuf.struct_pb2 import Struct
+
+
+class Refusal(Exception):
+    """A request that AWS or its provider would refuse; the text is for a person."""
+
+
+class AccountError(Exception):
+    """The account's file cannot be used; the text says what to do."""
+
+
+class PartialFailure(Exception):
+    """A resource that exists although its operation failed."""
+
+    def __init__(self, resource_id: str, message: str, properties: Struct) -> None:
+        super().__init__(message)
+        self.resource_id = resource_id
+        self.properties = properties

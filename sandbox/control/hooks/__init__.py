@@ -1,0 +1,36 @@
+"""Behaviour that data cannot say, by the name that a type's facts give it."""
+
+from __future__ import annotations
+
+from sandbox.control.facts import ResourceType
+from sandbox.control.hooks.acm import Certificate, CertificateValidation
+from sandbox.control.hooks.base import Hook
+from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
+from sandbox.control.hooks.ecs import EcsService, TaskDefinition
+from sandbox.control.hooks.lambda_ import Alias, Function
+from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
+
+HOOKS: dict[str, Hook] = {
+    "alias": Alias(),
+    "certificate": Certificate(),
+    "certificate_validation": CertificateValidation(),
+    "default_security_group": DefaultSecurityGroup(),
+    "ecs_service": EcsService(),
+    "eip": Eip(),
+    "function": Function(),
+    "listener": Listener(),
+    "listener_rule": ListenerRule(),
+    "load_balancer": LoadBalancer(),
+    "nat_gateway": NatGateway(),
+    "route": Route(),
+    "subnet": Subnet(),
+    "target_group": TargetGroup(),
+    "task_definition": TaskDefinition(),
+    "vpc": Vpc(),
+}
+_NONE = Hook()
+
+
+def hook_of(kind: ResourceType) -> Hook:
+    """Return the hook of a type; a name that stands for none is a mistake in the facts."""
+    return HOOKS[kind.hook] if kind.hook else _NONE
