@@ -226,6 +226,22 @@ def test_unknown_and_secret_tags_stay_so(engine: _Engine) -> None:
         assert list(engine.monitor.registered[urn].propertyDependencies["tags"].urns) == ["outside::key"]
 
 
+def test_outputs_are_taken_for_what_they_hold(engine: _Engine) -> None:
+    def output(**of: Any) -> dict[str, Any]:
+        return {_SIGNATURE: "d0e6a833031e9bbcd3f4e8bde6ca49a4", "dependencies": ["outside::key"], **of}
+
+    tags = {"known": output(value="a"), "unknown": output(), "secret": output(value="hidden", secret=True)}
+    engine.construct(tags=output(value=tags), enableDnsSupport=output(value=False))
+    inputs = engine.monitor.inputs("aws:ec2/vpc:Vpc::net")
+    assert inputs["enableDnsSupport"] is False
+    assert inputs["tags"] == {
+        "Name": "net",
+        "known": "a",
+        "unknown": _UNKNOWN,
+        "secret": {_SIGNATURE: _SECRET, "value": "hidden"},
+    }
+
+
 def test_tags_that_are_not_known_at_all_are_unknown_everywhere(engine: _Engine) -> None:
     engine.construct(tags=_UNKNOWN)
     assert engine.monitor.inputs("aws:ec2/internetGateway:InternetGateway::net")["tags"] == _UNKNOWN
@@ -311,7 +327,7 @@ def test_a_region_without_zones_is_explained(engine: _Engine) -> None:
 
 
 def test_other_components_are_refused_by_name() -> None:
-    assert SERVED == {"awsx:ec2:Vpc"}
+    assert {"awsx:ec2:Vpc"} == SERVED
     with pytest.raises(Refusal, match="does not serve the component awsx:ecr:Repository"):
         expand(provider_pb2.ConstructRequest(type="awsx:ecr:Repository", name="images"))
 

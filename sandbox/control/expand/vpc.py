@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from sandbox.control.errors import Refusal
 from sandbox.control.expand.arguments import VpcArguments, vpc_arguments
+from sandbox.control.expand.inputs import read_inputs
 from sandbox.control.expand.layout import Layout, Request, Subnet, divide
 from sandbox.control.expand.monitor import Child, Monitor, Registered
 from sandbox.control.expand.outputs import BY_RANK, Children, response
 from sandbox.control.expand.specs import UNUSED
-from sandbox.control.wire import UNKNOWN, Value, read
+from sandbox.control.wire import UNKNOWN, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ _ANY = "0.0.0.0/0"
 def expand_vpc(request: provider_pb2.ConstructRequest, monitor: Monitor) -> provider_pb2.ConstructResponse:
     """Register a VPC's resources and return what the component offers the program."""
     component = monitor.component()
-    arguments = vpc_arguments(read(request.inputs))
+    arguments = vpc_arguments(read_inputs(request))
     zones = arguments.zones or _default_zones(monitor, arguments.zone_count or _DEFAULT_ZONES)
     _check_addresses(arguments, zones)
     layout = divide(
