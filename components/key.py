@@ -17,19 +17,19 @@ class CustomerKey(Component):
     so it stands in the policy, for log groups of this account and region only.
 
     Replacing the key leaves all that it encrypted unreadable; it is protected, and kept in AWS when it leaves the
-    stack, unless `durable` is off.
+    stack, unless `guarded` is off.
 
     Cost: 1 USD a month for each key version in use and 0.03 for 10,000 requests (AWS price list: awskms).
     """
 
     def __init__(
-        self, name: str, *, durable: bool = True, deletion_days: int = 30, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, guarded: bool = True, deletion_days: int = 30, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Create the key.
 
         Args:
             name: Logical name; children are called after it.
-            durable: Refuse to delete the key, and keep it in AWS when it leaves the stack.
+            guarded: Refuse to delete the key, and keep it in AWS when it leaves the stack.
             deletion_days: Days between asking for the deletion and losing the key, 7 to 30.
             opts: Options of the component.
 
@@ -42,10 +42,10 @@ class CustomerKey(Component):
             deletion_window_in_days=deletion_days,
             policy=self._policy(),
             tags=self.tags(),
-            opts=self.opts(protect=durable, retain=durable),
+            opts=self.opts(protect=guarded, retain=guarded),
         )
         alias = aws.kms.Alias(
-            self.child_name(), target_key_id=key.key_id, opts=self.opts(protect=durable, retain=durable)
+            self.child_name(), target_key_id=key.key_id, opts=self.opts(protect=guarded, retain=guarded)
         )
         self.arn: pulumi.Output[str] = key.arn
         self.alias_name: pulumi.Output[str] = alias.name

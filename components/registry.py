@@ -25,7 +25,7 @@ class ImageRegistry(Component):
     that a multi-architecture index still points to.
 
     Changing `key_arn` replaces the repository and with it every image, so it is protected, and kept in AWS when it
-    leaves the stack, unless `durable` is off. `replicate_to` writes the replication settings of the whole account and
+    leaves the stack, unless `guarded` is off. `replicate_to` writes the replication settings of the whole account and
     region, of which there is one: set it in one stack only.
 
     Cost in us-east-1: 0.10 USD a month per GB stored, once more in each region replicated to, 0.02 per GB copied there
@@ -40,7 +40,7 @@ class ImageRegistry(Component):
         key_arn: pulumi.Input[str] | None = None,
         replicate_to: Sequence[str] = (),
         lambda_pull: bool = False,
-        durable: bool = True,
+        guarded: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the repository.
@@ -51,7 +51,7 @@ class ImageRegistry(Component):
             key_arn: KMS key of the images; unset, ECR uses its own.
             replicate_to: Regions that get a copy of every image.
             lambda_pull: Let Lambda functions of this account and region run the images.
-            durable: Refuse to delete the repository, and keep it in AWS when it leaves the stack.
+            guarded: Refuse to delete the repository, and keep it in AWS when it leaves the stack.
             opts: Options of the component.
 
         """
@@ -66,7 +66,7 @@ class ImageRegistry(Component):
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=_encryption(key_arn),
             tags=self.tags(),
-            opts=self.opts(protect=durable, retain=durable),
+            opts=self.opts(protect=guarded, retain=guarded),
         )
         aws.ecr.LifecyclePolicy(
             self.child_name(), repository=repository.name, policy=lifecycle_policy(keep), opts=self.opts()

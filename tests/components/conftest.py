@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
@@ -166,6 +166,9 @@ def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
                 "apiEndpoint": f"https://{host}",
                 "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}",
             }
+        case "aws:apigatewayv2/domainName:DomainName":
+            target = {"targetDomainName": f"d-{args.name}.execute-api.{REGION}.amazonaws.com", "hostedZoneId": "Z1"}
+            return {"domainNameConfiguration": {**args.inputs["domainNameConfiguration"], **target}}
         case "aws:ecr/repository:Repository":
             return {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"}
         case "aws:acm/certificate:Certificate":
@@ -277,6 +280,6 @@ def deploy_fargate(deploy: Callable[[Callable[[], Any]], Recording]) -> Callable
     """Deploy a Fargate service with what it needs; `args` are fields of `ServiceArgs`, the rest its own choices."""
 
     def run(args: dict[str, Any] | None = None, **choices: Any) -> Recording:
-        return deploy(lambda: fargate(ServiceArgs(**{"artifact": IMAGE, **(args or {})}), **choices))
+        return deploy(lambda: fargate(replace(ServiceArgs(artifact=IMAGE), **(args or {})), **choices))
 
     return run

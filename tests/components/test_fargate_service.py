@@ -270,7 +270,7 @@ def test_zip_is_refused_with_what_to_give_instead(deploy_fargate: Deploy) -> Non
 
 def test_work_that_no_task_would_do_is_refused(deploy_fargate: Deploy) -> None:
     trigger = Trigger(kind="queue", source="arn:aws:sqs:us-east-1:123456789012:jobs")
-    with pytest.raises(ValueError, match="dev-netprobe: .* triggers, worker"):
+    with pytest.raises(ValueError, match=r"dev-netprobe: .* triggers, worker"):
         deploy_fargate({"triggers": [trigger], "worker": ["python", "-m", "worker"]})
 
 

@@ -37,7 +37,7 @@ def test_repository_is_protected_and_kept_unless_it_is_for_a_try(deploy: Deploy)
     repository = deploy(registry()).one("Repository")
     assert repository.protect
     assert repository.retain
-    repository = deploy(registry(durable=False)).one("Repository")
+    repository = deploy(registry(guarded=False)).one("Repository")
     assert not repository.protect
     assert not repository.retain
 

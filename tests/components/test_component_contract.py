@@ -1,0 +1,201 @@
+"""What every component promises, whoever writes the next one: it fails here until it has an example and keeps them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pulumi
+import pytest
+
+import components
+from components.base import Component
+from components.cluster import Cluster
+from components.domain import DomainName
+from components.fargate_service import FargateService
+from components.front_door import FrontDoor, FrontDoorArgs
+from components.github_roles import GithubRoles
+from components.key import CustomerKey
+from components.naming import fits
+from components.network import Network
+from components.private_bucket import PrivateBucket
+from components.registry import ImageRegistry
+from components.route import Route
+from components.service import ImageArtifact, SecretRef, ServiceArgs
+
+Deploy = Callable[[Callable[[], Any]], Any]
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
+BUCKET = "arn:aws:s3:::state"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf"
+
+
+def containers() -> None:
+    """Declare a stack of one container service with everything that is optional."""
+    network = Network("dev-net", nat="single", endpoints=["ecr.api", "logs"], key_arn=KEY)
+    door = FrontDoor("dev-front-door", FrontDoorArgs(containers=True, key_arn=KEY), network=network)
+    assert door.load_balancer is not None
+    service = FargateService(
+        "dev-netprobe",
+        ServiceArgs(
+            artifact=ImageArtifact(reference="123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:1"),
+            secrets=[SecretRef(name="GROQ", arn=SECRET, key="groq")],
+            key_arn=KEY,
+        ),
+        cluster=Cluster("dev-cluster", key_arn=KEY),
+        network=network,
+        load_balancer=door.load_balancer,
+        exec_enabled=True,
+    )
+    Route("dev-netprobe", front_door=door, path="/", target=service.target, depends_on=[service.service])
+
+
+def public_entry() -> None:
+    """Declare a public load balancer under the stack's own name."""
+    domain = DomainName(host="api.example.com", zone="example.com")
+    args = FrontDoorArgs(kind="alb", containers=True, domain=domain)
+    FrontDoor("dev-front-door", args, network=Network("dev-net"))
+
+
+def api_entry() -> None:
+    """Declare an HTTP API under the stack's own name."""
+    domain = DomainName(host="api.example.com", zone="example.com")
+    FrontDoor("dev-front-door", FrontDoorArgs(domain=domain), network=Network("dev-net"))
+
+
+def account() -> None:
+    """Declare what an account has once, for all its stacks."""
+    ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
+    CustomerKey("modeshift-key")
+    PrivateBucket("modeshift-state", key_arn=KEY)
+    GithubRoles("modeshift-ci", repository="acme/app", environments=["dev"], state_arn=BUCKET, key_arn=KEY)
+
+
+EXAMPLES = [containers, public_entry, api_entry, account]
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda example: example.__name__)
+def recorded(request: pytest.FixtureRequest, deploy: Deploy) -> Any:
+    return deploy(request.param)
+
+
+def every_component() -> list[type[Component]]:
+    for module in pkgutil.iter_modules(components.__path__, "components."):
+        importlib.import_module(module.name)
+    return sorted(Component.__subclasses__(), key=lambda component: component.__name__)
+
+
+def resource_class(token: str) -> type[pulumi.Resource]:
+    """Return the class of the SDK behind a type token such as `aws:ecs/service:Service`."""
+    package, module, name = token.split(":")
+    return getattr(importlib.import_module(f"pulumi_{package}.{module.split('/')[0]}"), name)
+
+
+def statements(recorded: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    for policy in recorded.all("RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            yield policy, statement
+
+
+def children(recorded: Any) -> list[Any]:
+    return [resource for resource in recorded if resource.custom]
+
+
+def test_every_component_is_in_an_example(deploy: Deploy) -> None:
+    shown = {resource.type for example in EXAMPLES for resource in deploy(example)}
+    assert [c.__name__ for c in every_component() if f"modeshift:components:{c.__name__}" not in shown] == []
+
+
+@pytest.mark.parametrize("component", every_component(), ids=lambda component: component.__name__)
+def test_all_but_name_and_arguments_are_by_keyword(component: type[Component]) -> None:
+    parameters = list(inspect.signature(component).parameters.values())
+    by_position = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert by_position[0] == "name"
+    assert len(by_position) <= 2, by_position
+    assert parameters[-1].name == "opts"
+
+
+@pytest.mark.parametrize("component", every_component(), ids=lambda component: component.__name__)
+def test_docs_say_what_it_costs(component: type[Component]) -> None:
+    text = (component.__doc__ or "").lower()
+    assert any(word in text for word in ("usd", "free")), component.__name__
+
+
+def test_every_taggable_child_carries_its_name(recorded: Any) -> None:
+    taggable = [
+        resource
+        for resource in recorded
+        if resource.type.startswith(("aws:", "awsx:"))
+        and "tags" in inspect.signature(getattr(resource_class(resource.type), "_internal_init")).parameters  # noqa: B009
+    ]
+    assert taggable
+    assert [r.type for r in taggable if r.inputs.get("tags", {}).get("Name") != r.name] == []
+
+
+def test_every_child_has_a_listed_type_and_a_name_that_fits(recorded: Any) -> None:
+    assert [(r.type, r.name) for r in children(recorded) if not fits(r.type, r.name)] == []
+
+
+def test_every_child_belongs_to_a_component_and_is_called_after_it(recorded: Any) -> None:
+    for resource in recorded:
+        kind, _, parent = resource.parent.partition("::")
+        if resource.custom:
+            assert kind.startswith("modeshift:components:"), resource
+        if kind.startswith("modeshift:components:"):
+            assert resource.name == parent or resource.name.startswith(f"{parent}-"), resource
+
+
+def test_the_world_is_let_in_at_the_load_balancer_and_nowhere_else(recorded: Any) -> None:
+    for rule in recorded.all("SecurityGroupIngressRule"):
+        if rule.inputs.get("cidrIpv4") == "0.0.0.0/0" or rule.inputs.get("cidrIpv6") == "::/0":
+            assert rule.parent.startswith("modeshift:components:LoadBalancer::")
+            assert rule.inputs["fromPort"] == rule.inputs["toPort"]
+            assert rule.inputs["fromPort"] in {80, 443}
+
+
+def test_no_rule_stands_inside_a_security_group_and_each_says_what_it_is_for(recorded: Any) -> None:
+    for group in recorded.all("ec2/securityGroup:SecurityGroup"):
+        assert not {"ingress", "egress"} & group.inputs.keys()
+        assert group.inputs["description"]
+    for rule in [*recorded.all("SecurityGroupIngressRule"), *recorded.all("SecurityGroupEgressRule")]:
+        assert rule.inputs["description"], rule
+
+
+# AWS takes no narrower resource for these.
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "logs:DescribeLogGroups",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def test_roles_name_their_resources_and_actions(recorded: Any) -> None:
+    for policy, statement in statements(recorded):
+        # What CI deploys has no ARN before it is deployed; its roles are bound to a repository and an environment.
+        if policy.parent.startswith("modeshift:components:GithubRoles::"):
+            continue
+        assert all("*" not in action for action in statement["Action"]), statement
+        if "*" in statement["Resource"]:
+            assert set(statement["Action"]) <= WITHOUT_RESOURCE, statement
+
+
+def test_each_role_is_taken_by_one_service_or_by_ci(recorded: Any) -> None:
+    for role in recorded.all("iam/role:Role"):
+        for statement in json.loads(role.inputs["assumeRolePolicy"])["Statement"]:
+            (principal,) = statement["Principal"].items()
+            assert principal[0] in {"Service", "Federated"}
+            assert "*" not in principal[1]
+
+
+def test_every_log_group_forgets(recorded: Any) -> None:
+    for group in recorded.all("LogGroup"):
+        assert group.inputs["retentionInDays"] > 0, group.name
