@@ -1,0 +1,129 @@
+"""Secret values, resolved at start from references in the environment.
+
+ECS injects the value of a secret under its name. Lambda and pods get MODESHIFT_SECRETS instead, a JSON object of
+name to reference (`arn:…:secret:NAME-a1b2c3:KEY:STAGE:VERSION`, the last three optional, as ECS writes them), so
+that no value ever stands in a function's settings. After `load` both look the same to the app.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Protocol, TypedDict, cast
+
+VARIABLE = "MODESHIFT_SECRETS"
+
+_ARN_PARTS = 7
+
+
+class SecretsError(Exception):
+    """A secret cannot be resolved. The text holds names and references, never a value."""
+
+
+class _Value(TypedDict, total=False):
+    SecretString: str
+
+
+class SecretsManager(Protocol):
+    """The one operation of Secrets Manager that is needed."""
+
+    def get_secret_value(self, **request: str) -> _Value:
+        """Return the value of one version of a secret."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a value is: a secret, the key in its JSON (all of it when empty), and which version."""
+
+    arn: str
+    key: str = ""
+    stage: str = ""
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference as ECS writes them."""
+        parts = text.split(":")
+        if not _ARN_PARTS <= len(parts) <= _ARN_PARTS + 3 or parts[2] != "secretsmanager" or not parts[3]:
+            raise SecretsError(
+                f"{text!r} is no reference to a secret: expected arn:aws:secretsmanager:…:secret:NAME:KEY::"
+            )
+        return cls(":".join(parts[:_ARN_PARTS]), *parts[_ARN_PARTS:])
+
+    @property
+    def region(self) -> str:
+        """The region that holds the secret."""
+        return self.arn.split(":")[3]
+
+    def request(self) -> dict[str, str]:
+        """Return the arguments that fetch this version of the secret."""
+        wanted = {"SecretId": self.arn, "VersionStage": self.stage, "VersionId": self.version}
+        return {name: value for name, value in wanted.items() if value}
+
+
+def load(environ: MutableMapping[str, str], connect: Callable[[str], SecretsManager] | None = None) -> None:
+    """Replace the references in an environment by what they refer to."""
+    text = environ.get(VARIABLE)
+    if not text:
+        return
+    references = _references(text)
+    environ.update(_resolve(references, connect or _connect))
+
+
+def _references(text: str) -> dict[str, Reference]:
+    try:
+        found: object = json.loads(text)
+    except ValueError:
+        raise SecretsError(f"{VARIABLE} is not JSON.") from None
+    if not isinstance(found, dict):
+        raise SecretsError(f"{VARIABLE} must be a JSON object of names and references.")
+    return {str(name): Reference.parse(str(value)) for name, value in cast("dict[object, object]", found).items()}
+
+
+def _resolve(references: Mapping[str, Reference], connect: Callable[[str], SecretsManager]) -> dict[str, str]:
+    clients: dict[str, SecretsManager] = {}
+    fetched: dict[tuple[str, ...], str] = {}
+    values: dict[str, str] = {}
+    for name, reference in references.items():
+        client = clients.setdefault(reference.region, connect(reference.region))
+        request = reference.request()
+        identity = tuple(request.values())
+        if identity not in fetched:
+            fetched[identity] = _fetch(client, name, request)
+        values[name] = _pick(fetched[identity], name, reference)
+    return values
+
+
+def _fetch(client: SecretsManager, name: str, request: dict[str, str]) -> str:
+    try:
+        answer = client.get_secret_value(**request)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SecretsError(f"The secret for {name} ({request['SecretId']}) cannot be read: {reason}") from error
+    if "SecretString" not in answer:
+        raise SecretsError(
+            f"The secret for {name} ({request['SecretId']}) is binary; only text can be an environment value."
+        )
+    return answer["SecretString"]
+
+
+def _pick(value: str, name: str, reference: Reference) -> str:
+    if not reference.key:
+        return value
+    try:
+        document: object = json.loads(value)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or reference.key not in document:
+        raise SecretsError(f"The secret for {name} ({reference.arn}) has no JSON key {reference.key!r}.")
+    chosen = cast("dict[str, object]", document)[reference.key]
+    return chosen if isinstance(chosen, str) else json.dumps(chosen)
+
+
+def _connect(region: str) -> SecretsManager:
+    # Where it is needed, boto3 comes with Lambda's runtime and base image; elsewhere it is never imported.
+    import boto3  # noqa: PLC0415
+
+    return cast("SecretsManager", boto3.client("secretsmanager", region_name=region))

@@ -1,0 +1,79 @@
+"""Settings from the environment: read once, typed, and refused at start with a sentence when they are wrong.
+
+Plain pydantic, which FastAPI has imported anyway: a settings library adds a tenth to every cold start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Environment = Literal["dev", "staging", "prod"]
+
+_OWN_PATHS = ("/ready", "/version", "/docs", "/openapi.json")
+
+
+class SettingsError(Exception):
+    """The environment holds values the app cannot run with. The text names every variable, one a line."""
+
+
+class EnvironmentSettings(BaseModel):
+    """Settings whose fields are environment variables, by alias."""
+
+    model_config = ConfigDict(
+        alias_generator=str.upper,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables this class names; an empty variable counts as unset."""
+        names = {field.alias for field in cls.model_fields.values() if field.alias}
+        try:
+            return cls.model_validate({name: environ[name] for name in sorted(names) if environ.get(name)})
+        except ValidationError as error:
+            raise SettingsError(
+                "\n".join(_sentence(environ, item["loc"], item["msg"]) for item in error.errors())
+            ) from None
+
+
+class Settings(EnvironmentSettings):
+    """What every service of the app needs."""
+
+    host: str = "0.0.0.0"  # noqa: S104 a container is reached from outside or not at all
+    """Address to listen on (containers)."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    """Port to listen on (containers)."""
+    health_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")] = "/health"
+    """Path that answers as long as the process lives."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least grave record that is logged."""
+    environment: Environment = "prod"
+    """Profile of the stack. Unset counts as production, so that nothing is laxer by accident."""
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,40}|unknown)$")] = "unknown"
+    """Commit this was deployed from, shown by /version."""
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("health_path")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        if value in _OWN_PATHS or value.startswith("/v1/"):
+            raise ValueError(f"{value} is taken by the app itself")
+        return value
+
+
+def _sentence(environ: Mapping[str, str], place: tuple[int | str, ...], message: str) -> str:
+    if not place:
+        return message.removeprefix("Value error, ")
+    name = str(place[0])
+    return f"{name}={environ.get(name, '')!r}: {message.removeprefix('Value error, ')}"
