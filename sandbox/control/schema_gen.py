@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -26,7 +26,8 @@ FACTS = HERE / "facts"
 SCHEMA = HERE / "schema.json"
 PROVIDER = "pulumi:providers:aws"
 
-Shape: TypeAlias = dict[str, object]
+Shape: TypeAlias = Mapping[str, Mapping[str, str] | list[str]]
+Schema: TypeAlias = Mapping[str, Mapping[str, Shape]]
 
 _PLAIN = {
     "str": "string",
@@ -67,9 +68,8 @@ def sources(module: str, file: str) -> Mapping[str, str]:
     folder = sdk() / _PYTHON_KEYWORD_MODULES.get(module, module) if module != "index" else sdk()
     path = folder / f"{file}.py"
     text = path.read_text("utf-8") if path.exists() else ""
-    starts = [*_CLASS.finditer(text)]
-    ends = [start.start() for start in starts[1:]]
-    return {start[1]: text[start.start() : end] for start, end in zip(starts, [*ends, len(text)], strict=True)}
+    _, *parts = _CLASS.split(text)
+    return {name: f"class {name}{body}" for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def find(module: str, file: str, name: str) -> ast.ClassDef | None:
@@ -189,7 +189,7 @@ def resource(module: str, file: str, base: str) -> tuple[Object, Object]:
 
 def tokens() -> list[str]:
     """Return the type tokens that the facts describe."""
-    loaded = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(FACTS.glob("*.yaml"))]
+    loaded: list[dict[str, object]] = [yaml.safe_load(path.read_text("utf-8")) for path in sorted(FACTS.glob("*.yaml"))]
     return sorted(token for facts in loaded for token in facts if not token.startswith("_"))
 
 
@@ -200,37 +200,38 @@ def references(found: Object) -> Iterator[str]:
             yield kind.partition("#")[2]
 
 
-def build() -> dict[str, dict[str, Shape]]:
-    """Return the whole schema."""
-    resources: dict[str, Shape] = {}
-    types: dict[str, Shape] = {}
-    pending: list[str] = []
-    for token in [*tokens(), PROVIDER]:
-        if token == PROVIDER:
-            inputs, outputs = resource("index", "provider", "Provider")
-        else:
-            module, file, base = re.split("[:/]", token)[1:]
-            inputs, outputs = resource(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base)
-        resources[token] = {
-            "inputs": inputs.properties,
-            "required": sorted(inputs.required),
-            "outputs": outputs.properties,
-        }
-        pending += [*references(inputs), *references(outputs)]
+def served(token: str) -> tuple[Object, Object]:
+    """Return the inputs and the outputs of a resource type."""
+    if token == PROVIDER:
+        return resource("index", "provider", "Provider")
+    module, file, base = re.split("[:/]", token)[1:]
+    return resource(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base)
+
+
+def build(served_tokens: Iterable[str]) -> Schema:
+    """Return the schema of some resource types, of the nested types they need and of the provider itself."""
+    found = {token: served(token) for token in (PROVIDER, *served_tokens)}
+    types: dict[str, Object] = {}
+    pending = [name for sides in found.values() for side in sides for name in references(side)]
     while pending:
         name = pending.pop()
         if name not in types:
-            found = nested(name)
-            types[name] = {
-                "properties": found.properties,
-                "required": sorted(found.required),
-            }
-            pending += references(found)
-    provider = {PROVIDER: resources.pop(PROVIDER)}
-    return {"provider": provider, "resources": resources, "types": types}
+            types[name] = nested(name)
+            pending += references(types[name])
+    shapes: dict[str, Shape] = {
+        token: {"inputs": inputs.properties, "required": sorted(inputs.required), "outputs": outputs.properties}
+        for token, (inputs, outputs) in found.items()
+    }
+    return {
+        "provider": {PROVIDER: shapes.pop(PROVIDER)},
+        "resources": shapes,
+        "types": {
+            name: {"properties": held.properties, "required": sorted(held.required)} for name, held in types.items()
+        },
+    }
 
 
-def render(schema: Mapping[str, Mapping[str, Shape]]) -> str:
+def render(schema: Schema) -> str:
     """Return the schema as JSON with one line per resource and type, so that a change is readable."""
     sections: list[str] = []
     for section in sorted(schema):
@@ -246,7 +247,7 @@ def _compact(value: Shape) -> str:
 
 def main() -> None:
     """Write the schema next to this file."""
-    SCHEMA.write_text(render(build()), "utf-8")
+    SCHEMA.write_text(render(build(tokens())), "utf-8")
 
 
 if __name__ == "__main__":
