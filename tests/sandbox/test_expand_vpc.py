@@ -35,6 +35,7 @@ class _Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     """An engine that gives every custom resource an id, or none yet in a preview."""
 
     preview: bool = False
+    fails: str = ""
     zones: list[str] = field(default_factory=lambda: [f"us-west-2{letter}" for letter in "abcd"])
     registered: dict[str, resource_pb2.RegisterResourceRequest] = field(default_factory=dict)
     invoked: list[resource_pb2.ResourceInvokeRequest] = field(default_factory=list)
@@ -49,7 +50,8 @@ class _Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             assert all(name in self.registered for name in request.dependencies if not name.startswith("outside"))
             self.registered[urn] = request
         identity = "" if self.preview or not request.custom else f"id-{urn}"
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity)
+        result = resource_pb2.FAIL if request.name == self.fails else resource_pb2.SUCCESS
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, result=result)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.finished.append(request.urn)
@@ -324,6 +326,13 @@ def test_a_region_without_zones_is_explained(engine: _Engine) -> None:
     engine.monitor.zones = []
     with pytest.raises(Refusal, match="at least 3 Availability Zones"):
         engine.construct()
+
+
+def test_a_child_that_failed_ends_the_expansion(engine: _Engine) -> None:
+    engine.monitor.fails = "net-private-2"
+    with pytest.raises(Refusal, match="net-private-2 could not be created"):
+        engine.construct()
+    assert engine.monitor.of("RouteTable") == []
 
 
 def test_other_components_are_refused_by_name() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # get a second default provider. Its registry says which; any 7.x behaves the same here.
 PINNED_AWS = "7.8.0"
 _REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
+_SUCCESS = resource_pb2.SUCCESS
 _OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 
 
@@ -95,6 +96,10 @@ class Monitor:
         calls = [self._stub.RegisterResource.future(self._message(child)) for child in children]
         with _answering():
             answers = [call.result() for call in calls]
+        failed = [child.name for child, answer in zip(children, answers, strict=True) if answer.result != _SUCCESS]
+        if failed:
+            # The engine said why. Going on would hand the program identifiers that do not exist.
+            raise Refusal(f"{', '.join(failed)} could not be created, and the rest of the component needs it.")
         return [Registered(answer.urn, answer.id or UNKNOWN) for answer in answers]
 
     def _message(self, child: Child) -> resource_pb2.RegisterResourceRequest:
