@@ -24,7 +24,12 @@ from typing import IO, TYPE_CHECKING
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, language_pb2_grpc, plugin_pb2
+
+# First of all, since it loads the protocol without the rest of the SDK: a host starts with every command.
+from sandbox.control.protos import plugin_pb2
+
+# isort: split
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, language_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
