@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from sandbox.control.errors import AccountError
 
@@ -54,11 +54,12 @@ def running(account: Path, catalog: Path | None = None) -> Iterator[int]:
 
     Raises:
         AccountError: The account cannot be used; the message says why and what to do.
+
     """
     command = [sys.executable, "-m", "sandbox.server", "--account", str(account.resolve()), "--until-stdin-closes"]
     if catalog is not None:
         command += ["--catalog", str(catalog.resolve())]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command,
         cwd=Path(__file__).parent.parent,
         stdin=subprocess.PIPE,
@@ -70,17 +71,17 @@ def running(account: Path, catalog: Path | None = None) -> Iterator[int]:
     )
     log: list[str] = []
     with process:
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes were asked for
+        stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
         reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
         reader.start()
         try:
-            ready = process.stdout.readline()
+            ready = stdout.readline()
             if not ready:
                 reader.join(_START_SECONDS)
                 raise AccountError("".join(log).strip() or f"The sandbox ended at once, with {process.wait()}.")
             yield json.loads(ready)["port"]
         finally:
-            process.stdin.close()
+            stdin.close()
             try:
                 process.wait(timeout=_START_SECONDS)
             except subprocess.TimeoutExpired:
@@ -88,15 +89,16 @@ def running(account: Path, catalog: Path | None = None) -> Iterator[int]:
 
 
 def add_to(server: grpc.Server, folder: Path, catalog: Path | None = None) -> Account:
-    """Serve an account on a gRPC server that may serve other things too; return the account, to be closed at the end."""
+    """Serve an account on a gRPC server that may serve other things too; return the account, to be closed at last."""
     from sandbox.control.account import Account  # noqa: PLC0415
+    from sandbox.control.answers import answering  # noqa: PLC0415
     from sandbox.control.facts import Catalog  # noqa: PLC0415
     from sandbox.control.protos import provider_pb2_grpc  # noqa: PLC0415
     from sandbox.control.provider import Provider  # noqa: PLC0415
 
     account = Account(folder)
     provider = Provider(account, Catalog(catalog) if catalog else Catalog())
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(answering(provider), server)
     return account
 
 

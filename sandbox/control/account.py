@@ -61,7 +61,7 @@ class Transaction:
     def named(self, kinds: Sequence[str], region: str, handle: str) -> Resource | None:
         """Return the newest resource of some types that goes by an id, ARN or name; ARNs cross regions."""
         marks = ",".join("?" * len(kinds))
-        statement = f"SELECT key FROM handles WHERE handle = ? AND type IN ({marks})"
+        statement = f"SELECT key FROM handles WHERE handle = ? AND type IN ({marks})"  # noqa: S608 - question marks only
         values: list[object] = [handle, *kinds]
         if not handle.startswith("arn:"):
             statement += " AND region IN ('', ?)"

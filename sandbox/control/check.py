@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from sandbox.control import paths
 from sandbox.control.errors import Refusal
-from sandbox.control.facts import Group, ResourceType
+from sandbox.control.facts import Group, ObjectType, ResourceType
 from sandbox.control.hooks import hook_of
 from sandbox.control.names import Autonaming, generate
 from sandbox.control.regions import REGIONS
@@ -64,7 +64,7 @@ def check(request: Request) -> tuple[Bag, list[str]]:
     """Return the completed inputs and what is wrong with them."""
     kind, news = request.kind, request.news
     problems = _Problems(request.name, news.secrets)
-    values = conform_object(kind.inputs, kind.required, news.values, (), kind.objects, problems.mistyped)
+    values = conform_object(ObjectType(kind.inputs, kind.required), news.values, (), kind.objects, problems.mistyped)
     # The provider owns tagsAll; a value in the program is a leftover of older versions.
     values.pop("tagsAll", None)
     _judge(kind, values, problems)
@@ -80,13 +80,15 @@ def check(request: Request) -> tuple[Bag, list[str]]:
     return Bag(values, secrets), problems.found
 
 
-def judged(rules: tuple[tuple[Path, Rule], ...], values: Values, shown: object = None) -> Iterator[tuple[Path, str]]:
+def judged(
+    rules: tuple[tuple[Path, Rule], ...], values: Values, shown: Callable[[Path, Value], str] | None = None
+) -> Iterator[tuple[Path, str]]:
     """Yield where a rule is broken, and how; values that are not known yet are not judged."""
     for pattern, rule in rules:
         for path, value in paths.find(values, pattern):
             if has_unknown(value):
                 continue
-            text = shown(path, value) if callable(shown) else str(value)
+            text = shown(path, value) if shown else str(value)
             problem = rule(paths.snake(path), value, text)
             if problem:
                 yield path, problem

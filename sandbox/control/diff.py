@@ -30,12 +30,7 @@ class Difference:
 
 
 def diff(  # noqa: PLR0913 - both sides, and what they are judged by
-    kind: ResourceType,
-    scope: Scope,
-    old: Values,
-    new: Values,
-    state: Values,
-    ignored: tuple[Path, ...] = (),
+    kind: ResourceType, scope: Scope, old: Values, new: Values, *, state: Values, ignored: tuple[Path, ...] = ()
 ) -> Difference:
     """Return the difference between old and new inputs; `state` is the resource's outputs."""
     result = Difference()
@@ -72,18 +67,14 @@ def _changes(
 
 
 def _compare(kind: ResourceType, old: Value, new: Value, path: Path) -> Iterator[tuple[Path, Change]]:
-    if old == new:
+    if _same(kind, old, new, path):
         return
     if old is None:
         yield path, "add"
     elif new is None:
         yield path, "delete"
     elif kind_of_asset(old) or kind_of_asset(new):
-        if _fingerprint(old) != _fingerprint(new):
-            yield path, "update"
-    elif paths.pattern(path) in kind.json:
-        if new == UNKNOWN or not same_json(old, new):
-            yield path, "update"
+        yield path, "update"
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new} - {DEFAULTS}):
             yield from _compare(kind, old.get(key), new.get(key), (*path, key))
@@ -91,6 +82,14 @@ def _compare(kind: ResourceType, old: Value, new: Value, path: Path) -> Iterator
         yield from _compare_lists(kind, old, new, path)
     else:
         yield path, "update"
+
+
+def _same(kind: ResourceType, old: Value, new: Value, path: Path) -> bool:
+    if old == new:
+        return True
+    if kind_of_asset(old) and kind_of_asset(new):
+        return _fingerprint(old) == _fingerprint(new)
+    return paths.pattern(path) in kind.json and new != UNKNOWN and same_json(old, new)
 
 
 def _compare_lists(kind: ResourceType, old: list[Value], new: list[Value], path: Path) -> Iterator[tuple[Path, Change]]:

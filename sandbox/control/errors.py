@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.struct_pb2 import Struct
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
     """A request that AWS or its provider would refuse; the text is for a person."""
 
 
@@ -13,7 +13,7 @@ class AccountError(Exception):
     """The account's file cannot be used; the text says what to do."""
 
 
-class PartialFailure(Exception):
+class PartialFailure(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
     """A resource that exists although its operation failed."""
 
     def __init__(self, resource_id: str, message: str, properties: Struct) -> None:

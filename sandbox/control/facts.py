@@ -78,7 +78,7 @@ class ResourceType:
 
     @property
     def module(self) -> str:
-        return self.token.split(":")[1].split("/")[0]
+        return module_of(self.token)
 
     @property
     def kind(self) -> str:
@@ -175,6 +175,11 @@ class ResourceType:
         return self.facts.get("hook")
 
 
+def module_of(token: str) -> str:
+    """Return the service of a type, as in `lb` of `aws:lb/targetGroup:TargetGroup`."""
+    return token.split(":", 2)[1].partition("/")[0]
+
+
 class Catalog:
     """The resource types that the sandbox provides; a service's facts are read when first asked for."""
 
@@ -210,7 +215,7 @@ class Catalog:
 
     def _load(self, token: str) -> ResourceType:
         entry = self._resources[token]
-        facts = self._service(token.split(":")[1].split("/")[0]).get(token) or {}
+        facts = self._service(module_of(token)).get(token) or {}
         required = (*entry.get("required", ()), *facts.get("required", ()))
         return ResourceType(
             token, entry["inputs"], entry["outputs"], self._objects, tuple(dict.fromkeys(required)), facts
@@ -225,9 +230,8 @@ class Catalog:
         return self._services[module]
 
 
-def _reference(text: str, entry: Any) -> Reference:
-    kinds = entry["of"] if isinstance(entry, dict) else entry
-    after = entry["after"] if isinstance(entry, dict) else ""
+def _reference(text: str, entry: str | list[str] | Mapping[str, Any]) -> Reference:
+    kinds, after = (entry["of"], entry["after"]) if isinstance(entry, Mapping) else (entry, "")
     return Reference(paths.parse(text), (kinds,) if isinstance(kinds, str) else tuple(kinds), after)
 
 

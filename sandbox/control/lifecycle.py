@@ -29,7 +29,7 @@ def region_of(kind: ResourceType, scope: Scope, values: Values) -> str:
 
 def create(account: Transaction, kind: ResourceType, scope: Scope, urn: str, inputs: Values) -> Resource:
     """Bring a resource into existence, or refuse as AWS would."""
-    operation = _operation("create", account, kind, scope, urn, inputs)
+    operation = _operation("create", (account, kind, scope), urn, inputs)
     _judge(operation, set(operation.inputs))
     hook_of(kind).create(operation)
     names = _names(operation)
@@ -45,7 +45,7 @@ def create(account: Transaction, kind: ResourceType, scope: Scope, urn: str, inp
 
 def update(account: Transaction, kind: ResourceType, scope: Scope, old: Resource, inputs: Values) -> Resource:
     """Change a resource in place, or refuse as AWS would."""
-    operation = _operation("update", account, kind, scope, old.urn, inputs, old)
+    operation = _operation("update", (account, kind, scope), old.urn, inputs, old)
     _judge(operation, operation.changed)
     stale = recomputed(kind, operation.inputs, operation.changed)
     operation.outputs = carried(kind, old.inputs, old.outputs, operation.inputs)
@@ -76,7 +76,7 @@ def carried(kind: ResourceType, old_inputs: Values, outputs: Values, inputs: Val
 
 def delete(account: Transaction, kind: ResourceType, scope: Scope, old: Resource) -> None:
     """Take a resource away, or refuse because others need it."""
-    operation = _operation("delete", account, kind, scope, old.urn, old.inputs, old)
+    operation = _operation("delete", (account, kind, scope), old.urn, old.inputs, old)
     operation.outputs = old.outputs
     hook_of(kind).delete(operation)
     dependants = account.dependants(old.key)
@@ -95,15 +95,14 @@ def find(account: Transaction, kind: ResourceType, scope: Scope, resource_id: st
     return found if found or state else account.named((kind.token,), region, resource_id)
 
 
-def _operation(  # noqa: PLR0913 - one operation is all of these
+def _operation(
     verb: Verb,
-    account: Transaction,
-    kind: ResourceType,
-    scope: Scope,
+    place: tuple[Transaction, ResourceType, Scope],
     urn: str,
     inputs: Values,
     old: Resource | None = None,
 ) -> Operation:
+    account, kind, scope = place
     values = {key: value for key, value in inputs.items() if key != DEFAULTS}
     region = old.region if old else region_of(kind, scope, values)
     before = old.inputs if old else {}

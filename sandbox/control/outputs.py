@@ -8,6 +8,7 @@ from sandbox.control import paths
 from sandbox.control.facts import ResourceType
 from sandbox.control.hooks import hook_of
 from sandbox.control.hooks.base import Operation
+from sandbox.control.shape import conform
 from sandbox.control.templates import Template, uses
 from sandbox.control.wire import DEFAULTS, UNKNOWN, Bag, Path, Value, Values
 
@@ -24,6 +25,20 @@ def computed_outputs(operation: Operation, template: Template) -> None:
             _put(block, path[-1], source, template)
     for name, source in operation.kind.computed.items():
         _put(operation.outputs, name, source, template)
+    _judge_types(operation)
+
+
+def _judge_types(operation: Operation) -> None:
+    """Refuse to answer with a wrongly typed output: a program would wait for it for ever, without an error."""
+
+    def report(path: Path, problem: str) -> None:
+        message = f"the facts of {operation.kind.token} make a wrong output, {paths.show(path)}: {problem}"
+        raise TypeError(message)
+
+    for name, value in operation.outputs.items():
+        expected = operation.kind.outputs.get(name)
+        if expected is not None:
+            operation.outputs[name] = conform(expected, value, (name,), operation.kind.objects, report)
 
 
 def _put(block: Values, name: str, source: Value, template: Template) -> None:

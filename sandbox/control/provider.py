@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import traceback
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Literal, TypeVar, cast
+from typing import Literal
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 
 from sandbox.control import faults, lifecycle, paths, wire
@@ -19,19 +16,16 @@ from sandbox.control.check import Request as CheckedRequest
 from sandbox.control.check import check
 from sandbox.control.configuration import check_configuration, replaces_everything
 from sandbox.control.diff import Difference, diff
-from sandbox.control.errors import AccountError, PartialFailure, Refusal
+from sandbox.control.errors import PartialFailure, Refusal
 from sandbox.control.facts import Catalog, ResourceType
 from sandbox.control.functions import invoke, not_provided
 from sandbox.control.hooks import hook_of
 from sandbox.control.messages import doing
 from sandbox.control.names import Autonaming
 from sandbox.control.outputs import planned_create, planned_update, secret_paths
-from sandbox.control.protos import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from sandbox.control.protos import plugin_pb2, provider_pb2, provider_pb2_grpc
 from sandbox.control.scope import Scope, Scopes, configured
 from sandbox.control.wire import Bag
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 _AWS = "pulumi:providers:aws"
 _MODES: dict[int, Literal["propose", "enforce", "disable"]] = {0: "propose", 1: "enforce", 2: "disable"}
@@ -40,28 +34,6 @@ _CHANGES = {
     "delete": (provider_pb2.PropertyDiff.DELETE, provider_pb2.PropertyDiff.DELETE_REPLACE),
     "update": (provider_pb2.PropertyDiff.UPDATE, provider_pb2.PropertyDiff.UPDATE_REPLACE),
 }
-
-
-def _answering(
-    method: Callable[[Provider, In, grpc.ServicerContext], Out],
-) -> Callable[[Provider, In, grpc.ServicerContext], Out]:
-    """Let a method's refusals reach the engine as the error of its call."""
-
-    @functools.wraps(method)
-    def answer(self: Provider, request: In, context: grpc.ServicerContext) -> Out:
-        try:
-            return method(self, request, context)
-        except (Refusal, AccountError) as refusal:
-            code, message = grpc.StatusCode.UNKNOWN, str(refusal)
-        except PartialFailure as failure:
-            code, message = grpc.StatusCode.UNKNOWN, str(failure)
-            context.set_trailing_metadata((("grpc-status-details-bin", _details(failure)),))
-        except Exception as problem:  # noqa: BLE001 - whatever happens, the engine must not wait for ever
-            traceback.print_exc(file=sys.stderr)
-            code, message = grpc.StatusCode.INTERNAL, f"The sandbox itself failed in {method.__name__}: {problem!r}"
-        return cast("Out", context.abort(code, message))
-
-    return answer
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -92,7 +64,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         del request, context
         return empty_pb2.Empty()
 
-    @_answering
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
@@ -103,7 +74,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         values, failures = check_configuration(news.values, self._catalog.provider_inputs, _name_of(request.urn))
         return _checked(Bag(values, news.secrets), failures)
 
-    @_answering
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         del context
         old, new = wire.read(request.old_inputs).values, wire.read(request.news).values
@@ -114,7 +84,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             diffs=changed,
         )
 
-    @_answering
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
@@ -128,7 +97,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             supports_autonaming_configuration=True,
         )
 
-    @_answering
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         kind, scope = self._known(request.urn, context)
         self._faulty(kind, "check", request.urn, context)
@@ -144,17 +112,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
         return _checked(*check(checked))
 
-    @_answering
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         kind, scope = self._known(request.urn, context)
         self._faulty(kind, "diff", request.urn, context)
         old, new = wire.read(request.old_inputs).values, wire.read(request.news).values
         ignored = tuple(paths.parse_ignored(text) for text in request.ignoreChanges)
-        difference = diff(kind, scope, old, new, wire.read(request.olds).values, ignored)
+        difference = diff(kind, scope, old, new, state=wire.read(request.olds).values, ignored=ignored)
         hook_of(kind).diff(difference, old, new)
         return _difference(difference)
 
-    @_answering
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         kind, scope = self._known(request.urn, context)
         news = wire.read(request.properties)
@@ -167,7 +133,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         strike_after(made, news)
         return provider_pb2.CreateResponse(id=made.id, properties=_state(kind, made, news))
 
-    @_answering
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         kind, scope = self._known(request.urn, context)
         news = wire.read(request.news)
@@ -187,7 +152,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         strike_after(updated, news)
         return provider_pb2.UpdateResponse(properties=_state(kind, updated, news))
 
-    @_answering
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         kind, scope = self._known(request.urn, context)
         strike_after = self._faulty(kind, "delete", request.urn, context)
@@ -200,7 +164,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         strike_after(found, state)
         return empty_pb2.Empty()
 
-    @_answering
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         kind, scope = self._known(request.urn, context)
         self._faulty(kind, "read", request.urn, context)
@@ -215,14 +178,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             id=found.id, properties=_state(kind, found, known), inputs=wire.write(found.inputs, secrets)
         )
 
-    @_answering
     def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
         args = wire.read(request.args).values
         answer = invoke(request.tok, args, self._scopes.get(context.peer()))
-        # `return` is a keyword, so the field can only be given by name in a mapping.
-        return provider_pb2.InvokeResponse(**{"return": wire.write(answer)})
+        response = provider_pb2.InvokeResponse()
+        # `return` is a keyword of this language, so the field has no attribute that could be written.
+        getattr(response, "return").CopyFrom(wire.write(answer))
+        return response
 
-    @_answering
     def Construct(
         self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConstructResponse:
@@ -242,7 +205,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> Callable[[Resource | None, Bag], None]:
         """Let a fault strike before an operation; the answer lets it strike after."""
         rule = faults.due(self._account, kind.token, operation)
-        verb = "read" if operation in {"check", "diff", "read"} else operation
+        verb = "read" if operation in ("check", "diff") else operation
         what = doing(kind, verb, _name_of(urn))
         faults.strike_before(rule, what, context.is_active)
 
@@ -291,16 +254,3 @@ def _difference(difference: Difference) -> provider_pb2.DiffResponse:
 
 def _state(kind: ResourceType, resource: Resource, known: Bag) -> Struct:
     return wire.write(resource.outputs, secret_paths(kind, known))
-
-
-def _details(failure: PartialFailure) -> bytes:
-    """Return what makes the engine record a resource in spite of the error."""
-    detail = any_pb2.Any()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(
-            id=failure.resource_id, properties=failure.properties, reasons=[str(failure)]
-        )
-    )
-    return status_pb2.Status(
-        code=grpc.StatusCode.UNKNOWN.value[0], message=str(failure), details=[detail]
-    ).SerializeToString()

@@ -36,8 +36,7 @@ def partition(region: str) -> str:
 def zones(region: str) -> dict[str, str]:
     """Return the zones of a region, name to id, as in `us-east-1a` to `use1-az1`."""
     area, *middle, number = region.split("-")
-    code = "".join(
-        _DIRECTIONS.get(word, word) for part in middle for word in re.findall(r"north|south|east|west|\w+", part)
-    )
+    words = re.findall("|".join(_DIRECTIONS), "".join(middle))
+    code = "".join(_DIRECTIONS[word] for word in words)
     letters = _LETTERS.get(region, "abc")
     return {f"{region}{letter}": f"{area}{code}{number}-az{at}" for at, letter in enumerate(letters, 1)}

@@ -113,9 +113,10 @@ def _items(low: float | None, high: float | None) -> Rule:
     def rule(name: str, value: Value, _: str) -> str | None:
         if not isinstance(value, list) or _within(low, high, len(value)):
             return None
-        if high is not None and len(value) > high:
-            return f"Too many list items. Attribute {name} supports {high} item maximum, but config has {len(value)} declared"
-        return f"Not enough list items. Attribute {name} requires {low} item minimum, but config has only {len(value)} declared"
+        declared = len(value)
+        if high is not None and declared > high:
+            return f"Too many list items. Attribute {name} supports {high} item maximum, but has {declared} declared"
+        return f"Not enough list items. Attribute {name} requires {low} item minimum, but has {declared} declared"
 
     return rule
 

@@ -11,6 +11,7 @@ from sandbox.control.wire import DEFAULTS, UNKNOWN, Path, Value, Values, kind_of
 
 Report = Callable[[Path, str], None]
 
+_SHAPES = {"[": "list", "{": "map", "#": "object"}
 _NAMES: Mapping[type, str] = {
     bool: "boolean",
     int: "number",
@@ -25,41 +26,33 @@ def conform(kind: str, value: Value, path: Path, objects: Mapping[str, ObjectTyp
     """Return a value as its type wants it (`"80"` for 80 where text is due) and report what cannot be."""
     if value is None or value == UNKNOWN or kind == "any":
         return value
-    if kind.startswith("[]"):
-        if not isinstance(value, list):
-            return _mistyped("list", value, path, report)
-        return [conform(kind[2:], item, (*path, str(at)), objects, report) for at, item in enumerate(value)]
-    if kind.startswith("{}"):
-        if not isinstance(value, dict):
-            return _mistyped("map", value, path, report)
-        return {key: conform(kind[2:], item, (*path, key), objects, report) for key, item in value.items()}
-    if kind.startswith("#"):
-        if not isinstance(value, dict):
-            return _mistyped("object", value, path, report)
+    shape, inner = kind[:2], kind[2:]
+    if shape == "[]" and isinstance(value, list):
+        return [conform(inner, item, (*path, str(at)), objects, report) for at, item in enumerate(value)]
+    if shape == "{}" and isinstance(value, dict):
+        return {key: conform(inner, item, (*path, key), objects, report) for key, item in value.items()}
+    if kind[0] == "#" and isinstance(value, dict):
         known = objects[kind[1:]]
-        return conform_object(known.properties, known.required, value, path, objects, report)
+        return conform_object(known, value, path, objects, report)
+    if kind[0] in _SHAPES:
+        return _mistyped(_SHAPES[kind[0]], value, path, report)
     return _scalar(kind, value, path, report)
 
 
-def conform_object(  # noqa: PLR0913 - a recursion with its two tables
-    properties: Mapping[str, str],
-    required: Collection[str],
-    values: Values,
-    path: Path,
-    objects: Mapping[str, ObjectType],
-    report: Report,
+def conform_object(
+    known: ObjectType, values: Values, path: Path, objects: Mapping[str, ObjectType], report: Report
 ) -> Values:
     """Return a block with its known, given properties and report unknown and missing ones."""
     result: Values = {}
     for key, value in values.items():
         if key == DEFAULTS or value is None:
             continue
-        kind = properties.get(key)
+        kind = known.properties.get(key)
         if kind is None:
-            report((*path, key), f'An argument named "{key}" is not expected here.{_nearest(key, properties)}')
+            report((*path, key), f'An argument named "{key}" is not expected here.{_nearest(key, known.properties)}')
         else:
             result[key] = conform(kind, value, (*path, key), objects, report)
-    for key in required:
+    for key in known.required:
         if key not in result:
             report((*path, key), f"Missing required property '{key}'")
     return result

@@ -7,7 +7,7 @@ random; the same draw written twice in one resource is drawn once. `{case:PROP:a
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import secrets
 import string
@@ -33,6 +33,7 @@ class Template:
     def __init__(self, scope: Scope, region: str, values: Values, computed: Values, lookup: Lookup) -> None:
         self.values = values
         self.fixed: dict[str, Value] = {"account": ACCOUNT_ID, "partition": scope.partition, "region": region}
+        self.fixed["now"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._computed = computed
         self._lookup = lookup
         self._draws: dict[str, str] = {}
@@ -68,11 +69,10 @@ class Template:
         drawn = _DRAW.match(name)
         if drawn or name == "uuid":
             return self._draw(name, drawn)
-        if name == "now":
-            return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         function, _, argument = name.partition(":")
-        if function not in _FUNCTIONS:
-            return self._property(name)
+        return self._called(function, argument) if function in _FUNCTIONS else self._property(name)
+
+    def _called(self, function: str, argument: str) -> Value:
         if function == "crc32":
             return self._checksum(argument)
         prop, _, rest = argument.partition(":")

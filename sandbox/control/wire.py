@@ -13,7 +13,7 @@ from typing import TypeAlias
 from google.protobuf import struct_pb2
 from google.protobuf.struct_pb2 import Struct
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Values: TypeAlias = "dict[str, Value]"
 Path: TypeAlias = tuple[str, ...]
 

@@ -166,7 +166,7 @@ class EcsService(Hook):
     def _judge(self, operation: Operation) -> None:
         inputs = operation.inputs
         if "launchType" in inputs and inputs.get("capacityProviderStrategies"):
-            message = "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+            message = "Specifying both a launch type and capacity provider strategy is not supported."
             raise operation.error("InvalidParameterException", message)
         _judge_capacity(operation)
         for balancer in _list(inputs.get("loadBalancers")):
@@ -200,10 +200,9 @@ def _mismatches(service: Values, definition: Values) -> Iterable[str]:
     """Yield where a service does not fit its task definition."""
     if definition.get("networkMode") == "awsvpc" and "networkConfiguration" not in service:
         yield "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+    pattern = paths.parse("portMappings[].containerPort")
     ports = {
-        str(container.get("name")): [
-            port for _, port in paths.find(container, paths.parse("portMappings[].containerPort"))
-        ]
+        str(container.get("name")): [port for _, port in paths.find(container, pattern)]
         for container in _parsed(definition)
     }
     for balancer in _list(service.get("loadBalancers")):
