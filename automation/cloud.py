@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,6 +40,22 @@ class Session:
     stack: str
     cloud: Cloud
     engine: Engine
+    endpoint: str | None = None
+    """Where the AWS API is; AWS's own endpoints when unset."""
+
+    def aws_client(self, service: str) -> Any:
+        """Return a boto3 client for a service, in the stack's region."""
+        import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
+
+        settings = yaml.safe_load(self.project.stack_file(self.stack).read_text()) or {}
+        options: dict[str, str] = {"region_name": settings.get("config", {}).get("aws:region", "us-east-1")}
+        if self.endpoint is not None:
+            options |= {
+                "endpoint_url": self.endpoint,
+                "aws_access_key_id": "sandbox",
+                "aws_secret_access_key": "sandbox",
+            }
+        return boto3.client(service, **options)
 
     @property
     def notice(self) -> str:
@@ -70,8 +87,9 @@ def open_session(project: Project, stack: str, cloud: Cloud) -> Iterator[Session
         return
     if cloud is Cloud.SANDBOX:
         ensure_stack(project, stack, binary)
-    with _attached(arguments) as port:
-        yield Session(project, stack, cloud, Engine(binary, project.root, environment(project, stack, cloud, port)))
+    with _attached(arguments) as ready:
+        engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"]))
+        yield Session(project, stack, cloud, engine, ready.get("endpoint"))
 
 
 def environment(project: Project, stack: str, cloud: Cloud, port: int) -> dict[str, str]:
@@ -147,7 +165,7 @@ def _has_language_host(binary: Path) -> bool:
 
 
 @contextmanager
-def _attached(arguments: list[str]) -> Iterator[int]:
+def _attached(arguments: list[str]) -> Iterator[dict[str, Any]]:
     """Run `automation.attach` for as long as the block lasts; it ends when its standard input closes."""
     command = [sys.executable, "-m", "automation.attach", "--until-stdin-closes", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -157,7 +175,7 @@ def _attached(arguments: list[str]) -> Iterator[int]:
         line = process.stdout.readline()
         if not line:
             raise UserError("The sandbox did not start.", hint="Its message is above; `modeshift doctor` may say more.")
-        yield json.loads(line)["port"]
+        yield json.loads(line)
     finally:
         process.stdin.close()
         try:

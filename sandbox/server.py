@@ -102,6 +102,15 @@ def add_to(server: grpc.Server, folder: Path, catalog: Path | None = None) -> Ac
     return account
 
 
+def serve_endpoint(account: Account) -> str:
+    """Serve the AWS API of an account on a thread of its own; return its URL."""
+    from sandbox.control.endpoint import endpoint  # noqa: PLC0415
+
+    server = endpoint(account)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
 def _serve(folder: Path, port: int, catalog: Path | None, *, until_stdin_closes: bool) -> None:
     # Imported here, so that a program that only wants `running` does not load a server.
     import grpc  # noqa: PLC0415

@@ -1,0 +1,185 @@
+"""`modeshift sandbox`: look into the sandbox's account, and disturb it on purpose."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from automation import background, render
+from automation.cloud import Cloud, ensure_stack, environment
+from automation.errors import Exit, UserError
+from automation.project import Project, find_project
+from automation.toolchain import pulumi_binary
+from sandbox.control import faults
+from sandbox.control.account import Account, Resource, reset
+from sandbox.control.errors import AccountError, Refusal
+
+sandbox = typer.Typer(no_args_is_help=True, help="Look into the sandbox's account, and disturb it on purpose.")
+fault = typer.Typer(no_args_is_help=True, help="Faults on request: what goes wrong, where, and at which call.")
+sandbox.add_typer(fault, name="fault")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@sandbox.command()
+def status(as_json: Json = False) -> None:
+    """List what exists in the sandbox's account."""
+    with _account() as account:
+        resources = account.list_resources()
+    if as_json:
+        _document({"resources": [_row(resource) for resource in resources]})
+        return
+    if not resources:
+        typer.echo("The sandbox's account is empty.")
+        return
+    table = Table("type", "id", "region", box=None, header_style="bold", pad_edge=False)
+    for resource in sorted(resources, key=lambda resource: (resource.type, resource.id)):
+        table.add_row(render.kind(resource.type), resource.id, resource.region)
+    Console(highlight=False).print(table)
+
+
+@sandbox.command()
+def env(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Stack that plain pulumi shall work on.")] = "dev",
+    as_json: Json = False,
+) -> None:
+    """Print the variables with which plain `pulumi` runs against the sandbox: eval "$(modeshift sandbox env)"."""
+    with _explained():
+        project = find_project()
+        ensure_stack(project, stack, pulumi_binary())
+        values = environment(project, stack, Cloud.SANDBOX, background.start(project))
+        values["PATH"] = f"{pulumi_binary().parent}:$PATH"
+    if as_json:
+        _document(values)
+        return
+    for name, value in sorted(values.items()):
+        typer.echo(f'export {name}="{value}"' if name == "PATH" else f"export {name}={shlex.quote(value)}")
+
+
+@sandbox.command()
+def stop() -> None:
+    """Stop what `sandbox env` left running; the account stays."""
+    with _explained():
+        stopped = background.stop(find_project())
+    typer.echo("Stopped." if stopped else "Nothing was running.")
+
+
+@sandbox.command()
+def touch(
+    resource: Annotated[str, typer.Argument(help="URN or id.")],
+    changes: Annotated[list[str], typer.Argument(help="prop=value; value is JSON where it can be, else text.")],
+) -> None:
+    """Change something behind the engine's back, as someone in the console would."""
+    with _account() as account:
+        account.touch(resource, dict(_assignment(change) for change in changes))
+    typer.echo(f"Changed {resource}.")
+
+
+@sandbox.command()
+def forget(resource: Annotated[str, typer.Argument(help="URN or id.")]) -> None:
+    """Delete something behind the engine's back."""
+    with _account() as account:
+        account.forget(resource)
+    typer.echo(f"Deleted {resource}.")
+
+
+@sandbox.command("reset")
+def reset_account(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Empty the account and forget the stacks' local state; a damaged account file is moved aside, not deleted."""
+    with _explained():
+        project = find_project()
+        if not yes and not typer.confirm("Forget everything in the sandbox, of all stacks?"):
+            raise UserError("Nothing was changed.", code=Exit.DONE)
+        background.stop(project)
+        aside = reset(project.sandbox)
+        _forget_states(project)
+    typer.echo("The sandbox is empty." + (f" The damaged file is now {aside}." if aside else ""))
+
+
+@fault.command("add")
+def add_fault(
+    kind: Annotated[str, typer.Argument(help=" | ".join(faults.KINDS))],
+    type_glob: Annotated[str, typer.Option("--type", "-t", help="Resource types, as in 'aws:lambda/*'.")] = "*",
+    operation: Annotated[str, typer.Option("--on", help=" | ".join(faults.OPERATIONS))] = "create",
+    nth: Annotated[int, typer.Option(help="Which matching call; 0 for every one.")] = 1,
+    seconds: Annotated[float, typer.Option(help="How long it hangs, for timeout and hang.")] = 0,
+    message: Annotated[str, typer.Option(help="What the provider says, instead of AWS's words.")] = "",
+) -> None:
+    """Let an operation go wrong."""
+    with _account() as account:
+        rule = faults.add(account, faults.Rule(type_glob, operation, kind, nth, seconds, message))
+    typer.echo(f"Fault {rule.number}: {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}.")
+
+
+@fault.command("list")
+def list_faults(as_json: Json = False) -> None:
+    """List the faults and how many calls each has seen."""
+    with _account() as account:
+        rules = faults.rules(account)
+    if as_json:
+        _document([vars(rule) for rule in rules])
+        return
+    for rule in rules:
+        typer.echo(f"{rule.number}  {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}, seen {rule.seen}")
+
+
+@fault.command("clear")
+def clear_faults() -> None:
+    """Remove every fault."""
+    with _account() as account:
+        faults.clear(account)
+    typer.echo("No faults.")
+
+
+@contextmanager
+def _account() -> Iterator[Account]:
+    with _explained():
+        account = Account(find_project().sandbox)
+        try:
+            yield account
+        finally:
+            account.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        Console(stderr=True, highlight=False).print(render.problem(error.message, error.hint))
+        raise typer.Exit(error.code) from None
+    except (AccountError, Refusal) as error:
+        Console(stderr=True, highlight=False).print(render.problem(str(error)))
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def _assignment(change: str) -> tuple[str, Any]:
+    name, separator, value = change.partition("=")
+    if not separator:
+        raise UserError(f"{change!r} is not of the form prop=value.", hint="As in memorySize=256 or tags.Owner=me.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _row(resource: Resource) -> dict[str, Any]:
+    return {"type": resource.type, "id": resource.id, "region": resource.region, "urn": resource.urn}
+
+
+def _forget_states(project: Project) -> None:
+    for state in project.state.glob(".pulumi/stacks/*/*"):
+        state.unlink()
+    for copy in (project.sandbox / "config").glob("Pulumi.*.yaml"):
+        copy.unlink()
+
+
+def _document(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, sort_keys=True))
