@@ -1,0 +1,5 @@
+"""Pulumi's entry."""
+
+from stacks.program import main
+
+main()

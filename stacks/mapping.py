@@ -1,0 +1,145 @@
+"""From settings to the arguments of components: small pure functions, so that neither side knows the other."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+from components.domain import DomainName
+from components.front_door import FrontDoorArgs, Kind
+from components.http_api import Throttle
+from components.lambda_service import LambdaOptions
+from components.service import (
+    ImageArtifact,
+    Scaling,
+    ScalingStep,
+    ScheduledScaling,
+    SecretRef,
+    ServiceArgs,
+    Size,
+    ZipArtifact,
+)
+from stacks.load import Resolved
+from stacks.settings import Compute, FrontDoorKind, ScalingSettings, ServerlessSettings, StackSettings
+
+_ARN_PARTS = 7
+_SHORTEST_IDLE = 60
+_KINDS: dict[FrontDoorKind, Kind] = {FrontDoorKind.HTTP_API: "http-api", FrontDoorKind.ALB: "alb"}
+
+
+def provider_args(resolved: Resolved, project: str) -> aws.ProviderArgs:
+    """Return where everything goes, and the tags everything carries."""
+    settings = resolved.settings
+    return aws.ProviderArgs(
+        region=resolved.region,
+        allowed_account_ids=None if settings.account is None else [settings.account],
+        default_tags=aws.ProviderDefaultTagsArgs(
+            tags={
+                **settings.tags,
+                "Environment": settings.environment,
+                "Owner": settings.owner,
+                "Cost-Center": settings.cost_center,
+                "modeshift:project": project,
+                "modeshift:stack": resolved.stack,
+            }
+        ),
+    )
+
+
+def runs(settings: StackSettings, compute: Compute) -> bool:
+    """Tell whether some service of the stack runs on a compute."""
+    return any(settings.compute_of(name) is compute for name in settings.services)
+
+
+def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) -> FrontDoorArgs:
+    """Return what the stack wants of its public entry."""
+    domain = settings.domain
+    longest = max(service.timeout for service in settings.services.values())
+    return FrontDoorArgs(
+        kind=_KINDS[settings.front_door],
+        containers=runs(settings, Compute.FARGATE),
+        domain=None if domain is None else DomainName(host=domain.name, zone=domain.zone),
+        throttle=Throttle(rate=settings.throttle.rate, burst=settings.throttle.burst),
+        access_logs=settings.access_logs,
+        log_retention_days=settings.log_retention_days,
+        key_arn=key_arn,
+        deletion_protection=settings.deletion_protection,
+        # The connection must outlive the longest request, or its caller never sees the answer.
+        idle_timeout=max(_SHORTEST_IDLE, longest + 5),
+    )
+
+
+def lambda_options(serverless: ServerlessSettings) -> LambdaOptions:
+    """Return what only functions have."""
+    return LambdaOptions(
+        snap_start=serverless.snap_start,
+        tracing=serverless.tracing,
+        reserved_concurrency=serverless.reserved_concurrency,
+        provisioned_concurrency=serverless.provisioned_concurrency,
+        dead_letter=serverless.dead_letter,
+    )
+
+
+def image_of(settings: StackSettings, name: str) -> ImageArtifact:
+    """Return the image a service runs as a container: its own, else the stack's.
+
+    Raises:
+        ValueError: No image is named, which validated settings rule out.
+
+    """
+    reference = settings.services[name].image or settings.image
+    if reference is None:
+        msg = f"{name} runs in a container and no image is named."
+        raise ValueError(msg)
+    return ImageArtifact(reference=reference)
+
+
+def service_args(
+    settings: StackSettings,
+    name: str,
+    *,
+    artifact: ZipArtifact | ImageArtifact,
+    key_arn: pulumi.Input[str] | None,
+) -> ServiceArgs:
+    """Return one service as every compute takes it."""
+    service = settings.services[name]
+    side = settings.serverless if settings.compute_of(name) is Compute.LAMBDA else settings.container
+    return ServiceArgs(
+        artifact=artifact,
+        architecture=side.architecture.value,
+        environment={"ENVIRONMENT": settings.environment, **service.env},
+        secrets=[secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())],
+        size=Size(cpu=service.size.cpu, memory=service.size.memory),
+        scaling=scaling(service.scaling),
+        timeout=service.timeout,
+        log_retention_days=settings.log_retention_days,
+        key_arn=key_arn,
+    )
+
+
+def secret_ref(variable: str, reference: str) -> SecretRef:
+    """Return a reference such as `arn:aws:secretsmanager:…:secret:NAME:KEY::` in its parts."""
+    parts = reference.split(":")
+    key = parts[_ARN_PARTS] if len(parts) > _ARN_PARTS else ""
+    return SecretRef(name=variable, arn=":".join(parts[:_ARN_PARTS]), key=key or None)
+
+
+def scaling(given: ScalingSettings) -> Scaling:
+    """Return the bounds and rules by which instances come and go."""
+    return Scaling(
+        min=given.min,
+        max=given.max,
+        cpu_percent=given.cpu_percent,
+        memory_percent=given.memory_percent,
+        requests_per_target=given.requests_per_target,
+        scale_out_cooldown=given.scale_out_cooldown,
+        scale_in_cooldown=given.scale_in_cooldown,
+        schedules=[
+            ScheduledScaling(
+                name=name, cron=schedule.cron, min=schedule.min, max=schedule.max, timezone=schedule.timezone
+            )
+            for name, schedule in sorted(given.schedules.items())
+        ],
+        steps=[ScalingStep(cpu_percent=step.cpu_percent, change=step.change) for step in given.steps],
+        spot_percent=given.spot_percent,
+    )

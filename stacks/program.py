@@ -1,0 +1,46 @@
+"""The Pulumi program: the engine's config in, one stack's resources and outputs out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from stacks.bundle import BundleError
+from stacks.deploy import deploy
+from stacks.errors import SettingsError
+from stacks.load import neighbours, resolve, stack_file
+
+
+def main() -> None:
+    """Deploy the stack the engine asks for and export its outputs.
+
+    Raises:
+        pulumi.RunError: Its settings cannot be used, or its package cannot be built; the engine shows the text alone.
+
+    """
+    root, stack = Path(pulumi.get_root_directory()), pulumi.get_stack()
+    try:
+        resolved = resolve(
+            stack,
+            engine_config(),
+            region=os.environ.get("AWS_REGION"),
+            source=stack_file(root, stack),
+            neighbours=neighbours(root, stack),
+        )
+        outputs = deploy(resolved, root)
+    except (SettingsError, BundleError) as error:
+        raise pulumi.RunError(str(error)) from None
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+def engine_config() -> dict[str, str]:
+    """Return the whole config of the stack by full key, every value as text.
+
+    The SDK looks up one key at a time, but a key nobody asks for is one somebody misspelled. Hosts hand the config over
+    by a call or in the environment.
+    """
+    return {**get_config_env(), **CONFIG.get()}
