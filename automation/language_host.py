@@ -32,7 +32,7 @@ from sandbox.control.protos import plugin_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2, language_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _RUNNER = Path(__file__).with_name("run_program.py")
 # The program has shown its error; the engine has nothing to add.
@@ -63,21 +63,19 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         for program in list(self._programs):
             program.stop()
 
-    def Handshake(  # noqa: N802
+    def Handshake(
         self, request: language_pb2.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> language_pb2.LanguageHandshakeResponse:
         """Remember where the engine takes log lines."""
         self._engines[context.peer()] = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
-    def GetPluginInfo(  # noqa: N802
-        self, request: empty_pb2.Empty, context: grpc.ServicerContext
-    ) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """Return the version of the Pulumi SDK, with which this host speaks."""
         del request, context
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi"))
 
-    def GetRequiredPackages(  # noqa: N802
+    def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
         """Name the provider plugins of the installed SDKs."""
@@ -85,7 +83,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         packages = _provider_packages() if self._lists_packages else ()
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
-    def GetRequiredPlugins(  # noqa: N802
+    def GetRequiredPlugins(
         self, request: language_pb2.GetRequiredPluginsRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPluginsResponse:
         """Name the same plugins to an older engine."""
@@ -97,7 +95,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         ]
         return language_pb2.GetRequiredPluginsResponse(plugins=plugins)
 
-    def InstallDependencies(  # noqa: N802
+    def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
         """Say who installs: this host runs in an environment that is already set up."""
@@ -105,14 +103,12 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         said = f"The dependencies are those of {sys.prefix}; `make up` installs them.\n"
         yield language_pb2.InstallDependenciesResponse(stdout=said.encode())
 
-    def About(  # noqa: N802
-        self, request: language_pb2.AboutRequest, context: grpc.ServicerContext
-    ) -> language_pb2.AboutResponse:
+    def About(self, request: language_pb2.AboutRequest, context: grpc.ServicerContext) -> language_pb2.AboutResponse:
         """Describe the interpreter."""
         del request, context
         return language_pb2.AboutResponse(executable=sys.executable, version=platform.python_version())
 
-    def GetProgramDependencies(  # noqa: N802
+    def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
         """List the installed packages."""
@@ -122,14 +118,14 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             dependencies=[language_pb2.DependencyInfo(name=name, version=version) for name, version in installed]
         )
 
-    def RuntimeOptionsPrompts(  # noqa: N802
+    def RuntimeOptionsPrompts(
         self, request: language_pb2.RuntimeOptionsRequest, context: grpc.ServicerContext
     ) -> language_pb2.RuntimeOptionsResponse:
         """Ask nothing: there is one interpreter to run with."""
         del request, context
         return language_pb2.RuntimeOptionsResponse()
 
-    def Run(self, request: language_pb2.RunRequest, context: grpc.ServicerContext) -> language_pb2.RunResponse:  # noqa: N802
+    def Run(self, request: language_pb2.RunRequest, context: grpc.ServicerContext) -> language_pb2.RunResponse:
         """Run a program and return how it ended; it ends at the latest with the engine that asked for it."""
         peer = context.peer()
         engine = self._engines.get(peer, "")
@@ -142,7 +138,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         finally:
             del self._programs[program]
 
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """End the programs that this engine runs."""
         del request
         for program, peer in list(self._programs.items()):
@@ -280,7 +276,7 @@ def _provider_packages() -> list[plugin_pb2.PackageDependency]:
 
 
 @contextmanager
-def serve(*, port: int = 0, lists_packages: bool = False) -> Iterator[int]:
+def serve(*, port: int = 0, lists_packages: bool = False) -> Generator[int, None, None]:
     """Serve a language host on the loopback interface for as long as the block lasts; yield its port."""
     host = LanguageHost(lists_packages=lists_packages)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=_WORKERS))

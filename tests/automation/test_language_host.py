@@ -23,11 +23,11 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 from automation.language_host import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PATIENCE = 30
-_PASSWORD = "hunter2-is-secret"  # noqa: S105 - a secret only to the stack that it is set in
+_PASSWORD = "hunter2-is-secret"
 
 
 def _pulumi() -> str:
@@ -215,7 +215,7 @@ def test_the_program_ends_with_its_engine(project: _Project, port: int, number: 
 
 
 @contextmanager
-def _host(*args: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def _host(*args: str) -> Generator[tuple[subprocess.Popen[str], int], None, None]:
     """Run the host as a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "automation.language_host", "--port", "0", *args],

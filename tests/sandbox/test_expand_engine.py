@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _RECORDED = Path(__file__).parent / "recorded" / "vpc-3-single.json"
@@ -117,7 +117,7 @@ def stack(tmp_path: Path) -> Iterator[_Stack]:
 
 
 @contextmanager
-def _attached(account: Path) -> Iterator[int]:
+def _attached(account: Path) -> Generator[int, None, None]:
     command = [sys.executable, "-m", "automation.attach", "--account", str(account), "--until-stdin-closes"]
     with subprocess.Popen(
         command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

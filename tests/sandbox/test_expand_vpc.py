@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RECORDED = Path(__file__).parent / "recorded"
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the protocol's mark of a secret, not one
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
 _AWS = "urn:pulumi:dev::p::pulumi:providers:aws::aws::0c8ab1a4"
 _COMPONENT = "awsx:ec2:Vpc::net"
 _IDS = ("vpcId", "subnetId", "routeTableId", "gatewayId", "natGatewayId", "allocationId")
@@ -59,8 +59,9 @@ class _Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.invoked.append(request)
-        answer = json_format.ParseDict({"names": self.zones}, struct_pb2.Struct())
-        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
+        answer = resource_pb2.ResourceInvokeResponse()
+        json_format.ParseDict({"names": self.zones}, getattr(answer, "return"))
+        return answer
 
     def inputs(self, urn: str) -> dict[str, Any]:
         return json_format.MessageToDict(self.registered[urn].object)

@@ -15,7 +15,7 @@ from sandbox.control.errors import Refusal
 from sandbox.control.wire import SIGNATURE, UNKNOWN, Path, Value, read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from pulumi.runtime.proto import provider_pb2
 
@@ -152,14 +152,14 @@ class Monitor:
 
 
 @contextmanager
-def connected(request: provider_pb2.ConstructRequest) -> Iterator[Monitor]:
+def connected(request: provider_pb2.ConstructRequest) -> Generator[Monitor, None, None]:
     """Yield the monitor that a request came from."""
     with grpc.insecure_channel(request.monitorEndpoint, options=_OPTIONS) as channel:
         yield Monitor(request, channel)
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _answering() -> Generator[None, None, None]:
     try:
         yield
     except grpc.RpcError as error:

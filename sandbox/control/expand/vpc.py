@@ -170,7 +170,7 @@ class _Vpc:
             "mapPublicIpOnLaunch": subnet.type == "Public",
         }
         tags = _merged(self._shared_tags(), subnet.tags, {"Name": subnet.name, "SubnetType": subnet.type})
-        return self._child("subnet", subnet.name, vpc, {"vpcId": vpc}, inputs, tags)
+        return self._child("subnet", subnet.name, vpc, {"vpcId": vpc}, inputs, tags=tags)
 
     def _table(self, vpc: Registered, subnet: Subnet, parent: Registered) -> Child:
         tags = _merged(self._shared_tags(), {"Name": subnet.name, "SubnetType": subnet.type})
@@ -181,7 +181,7 @@ class _Vpc:
         inputs: dict[str, Value] = {"allocationId": given[zone]} if given else {}
         # The id of an address is its allocation id.
         links = {"subnetId": host} if given else {"subnetId": host, "allocationId": addresses[zone]}
-        return self._child("natGateway", self._numbered(zone), host, links, inputs, self._zone_tags(zone))
+        return self._child("natGateway", self._numbered(zone), host, links, inputs, tags=self._zone_tags(zone))
 
     def _child(
         self,
@@ -190,6 +190,7 @@ class _Vpc:
         parent: Registered | str,
         links: Mapping[str, Registered] = MappingProxyType({}),
         inputs: Mapping[str, Value] = MappingProxyType({}),
+        *,
         tags: Value = None,
     ) -> Child:
         return Child(
