@@ -83,18 +83,6 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         packages = _provider_packages() if self._lists_packages else ()
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
-    def GetRequiredPlugins(
-        self, request: language_pb2.GetRequiredPluginsRequest, context: grpc.ServicerContext
-    ) -> language_pb2.GetRequiredPluginsResponse:
-        """Name the same plugins to an older engine."""
-        del request, context
-        packages = _provider_packages() if self._lists_packages else ()
-        plugins = [
-            plugin_pb2.PluginDependency(name=one.name, version=one.version, kind=one.kind, server=one.server)
-            for one in packages
-        ]
-        return language_pb2.GetRequiredPluginsResponse(plugins=plugins)
-
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
