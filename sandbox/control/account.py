@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from sandbox.control import paths
-from sandbox.control.errors import AccountError, Refusal
+from sandbox.control.errors import DamagedAccountError, Refusal
 from sandbox.control.store import Store, set_aside
 from sandbox.control.wire import Value, Values
 
@@ -199,14 +199,14 @@ def reset(folder: FilePath) -> FilePath | None:
     """Empty the account. A file that is no account of ours is moved aside, and where to is returned."""
     try:
         store = Store(folder)
-    except AccountError:
+        with store.transaction() as connection:
+            for table in ("resources", "counters", "faults"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own tables
+        store.close()
+    except DamagedAccountError:
         aside = set_aside(folder)
         Store(folder).close()
         return aside
-    with store.transaction() as connection:
-        for table in ("resources", "counters", "faults"):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own tables
-    store.close()
     return None
 
 

@@ -13,6 +13,10 @@ class AccountError(Exception):
     """The account's file cannot be used; the text says what to do."""
 
 
+class DamagedAccountError(AccountError):
+    """The account's file is no account, or no longer one."""
+
+
 class PartialFailure(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
     """A resource that exists although its operation failed."""
 

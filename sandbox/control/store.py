@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from sandbox.control.errors import AccountError
+from sandbox.control.errors import AccountError, DamagedAccountError
 
 FILE_NAME = "account.sqlite"
 _APPLICATION = 0x4D53_4657
@@ -96,7 +96,12 @@ def set_aside(folder: Path) -> Path:
     """Move the account's file out of the way and return where it went."""
     path = folder / FILE_NAME
     number = next(n for n in range(1, 1_000_000) if not path.with_suffix(f".set-aside-{n}").exists())
-    return path.rename(path.with_suffix(f".set-aside-{number}"))
+    aside = path.with_suffix(f".set-aside-{number}")
+    # A journal that a killed process left belongs to this file; a new account must not be rolled back with it.
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists():
+        journal.rename(aside.with_name(f"{aside.name}-journal"))
+    return path.rename(aside)
 
 
 def _prepare(path: Path) -> None:
@@ -107,7 +112,7 @@ def _prepare(path: Path) -> None:
         header = file.read(_APPLICATION_AT + 4)
     if header and (not header.startswith(_HEADER) or int.from_bytes(header[_APPLICATION_AT:], "big") != _APPLICATION):
         kind = "another program's database" if header.startswith(_HEADER) else "no database"
-        raise AccountError(_advice(path, f"is {kind}"))
+        raise _damaged(path, f"is {kind}")
 
 
 @contextmanager
@@ -116,29 +121,31 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as problem:
-        raise AccountError(_explanation(path, str(problem))) from problem
+        raise _explanation(path, str(problem)) from problem
     except OSError as problem:
         message = f"The sandbox account {path} cannot be used: {problem.strerror or problem}."
         raise AccountError(f"{message} Make the folder writable for you, or free space on its disk.") from problem
 
 
-def _explanation(path: Path, problem: str) -> str:
+def _explanation(path: Path, problem: str) -> AccountError:
     if "full" in problem or "disk I/O" in problem:
-        return (
+        return AccountError(
             f"The disk that holds the sandbox account {path} is full. The operation was not carried out; "
             "free some space and run the command again."
         )
     if "readonly" in problem or "unable to open" in problem:
-        return (
+        return AccountError(
             f"The sandbox account {path} cannot be written ({problem}). Make the file and its folder writable for you."
         )
     if "locked" in problem:
-        return f"The sandbox account {path} was in use by another command for {_BUSY_SECONDS} s. Run the command again."
-    return _advice(path, f"is damaged ({problem})")
+        return AccountError(
+            f"The sandbox account {path} was in use by another command for {_BUSY_SECONDS} s. Run the command again."
+        )
+    return _damaged(path, f"is damaged ({problem})")
 
 
-def _advice(path: Path, what: str) -> str:
-    return (
+def _damaged(path: Path, what: str) -> DamagedAccountError:
+    return DamagedAccountError(
         f"The sandbox account {path} {what}. It was left as it is. Move the file aside, "
         "or let `modeshift sandbox reset` do so and start an empty account."
     )
