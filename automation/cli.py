@@ -16,7 +16,7 @@ from rich.text import Text
 
 from automation import doctor as doctor_report
 from automation import operations, recovery, render
-from automation.cloud import Cloud, Session, choose, open_session
+from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.errors import Exit, UserError
 from automation.operations import Result
 from automation.project import Project, find_project
@@ -187,16 +187,17 @@ def outputs(
         elif as_json:
             screen.document(values)
         else:
-            screen.console.print(render.outputs_view(values))
+            screen.console.print(render.outputs_view(values), soft_wrap=True)
 
 
 @app.command()
-def config(stack: Stacks = None, as_json: Json = False) -> None:
+def config(stack: Stacks = None, cloud: CloudOption = None, as_json: Json = False) -> None:
     """Print a stack's resolved settings and where each value comes from."""
     screen = Screen.open(as_json)
     with _people_errors(screen):
         project = find_project()
-        rows = describe(load(project.root, _stacks(project, stack, all_stacks=False)[0]))
+        name = _stacks(project, stack, all_stacks=False)[0]
+        rows = describe(load(project.root, name, fallback=fallback_settings(choose(cloud))))
         if as_json:
             screen.document({key: {"value": value, "origin": origin} for key, value, origin in rows})
         else:
@@ -216,7 +217,7 @@ def package(
         facts = describe_bundle(bundle(find_project().root, architecture))
         screen.document(facts)
         if not as_json:
-            screen.console.print(render.outputs_view(facts))
+            screen.console.print(render.outputs_view(facts), soft_wrap=True)
 
 
 @app.command()
@@ -246,7 +247,7 @@ def _each(
         where = choose(cloud)
         chosen = _stacks(project, names, all_stacks)
         for name in chosen:
-            load(project.root, name)
+            load(project.root, name, fallback=fallback_settings(where))
         for name in chosen:
             with open_session(project, name, where) as session:
                 notice = session.notice
@@ -287,8 +288,8 @@ def _people_errors(screen: Screen) -> Iterator[None]:
         screen.document({"error": error.message, "hint": error.hint})
         raise typer.Exit(error.code) from None
     except SettingsError as error:
-        screen.console.print(Text(str(error)))
-        screen.document({"error": "settings", "problems": [problem.document() for problem in error.problems]})
+        screen.console.print(Text(str(error)), soft_wrap=True)
+        screen.document({"error": "settings", "problems": [problem.as_dict() for problem in error.problems]})
         raise typer.Exit(Exit.USAGE) from None
     except KeyboardInterrupt:
         screen.console.print("Interrupted.", style="yellow")
@@ -300,10 +301,11 @@ def _people_errors(screen: Screen) -> Iterator[None]:
 
 
 def _show_plan(screen: Screen, session: Session, result: Result) -> None:
-    screen.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
+    if result.ok or result.plan.changed():
+        screen.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
     if not result.ok:
         screen.console.print(render.diagnostics_view(result.plan.errors()))
-        screen.console.print("The list above is not complete: the run failed.", style="yellow")
+        screen.console.print("This is not complete: the run failed.", style="yellow")
 
 
 def _show_result(screen: Screen, session: Session, result: Result, command: str) -> None:
@@ -312,7 +314,7 @@ def _show_result(screen: Screen, session: Session, result: Result, command: str)
     if result.ok:
         screen.console.print(Text.assemble((f"{session.stack}: done in {length}: ", "bold green"), counts))
         if result.outputs:
-            screen.console.print(render.outputs_view(result.outputs))
+            screen.console.print(render.outputs_view(result.outputs), soft_wrap=True)
             screen.console.print(f"Next: modeshift preview --stack {session.stack}", style="dim")
         return
     ending = "interrupted" if result.code is Exit.INTERRUPTED else "failed"

@@ -47,8 +47,8 @@ class Session:
         """Return a boto3 client for a service, in the stack's region."""
         import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
 
-        settings = yaml.safe_load(self.project.stack_file(self.stack).read_text()) or {}
-        options: dict[str, str] = {"region_name": settings.get("config", {}).get("aws:region", "us-east-1")}
+        region = _config(self.project, self.stack).get("aws:region", "us-east-1")
+        options = {"region_name": str(region)}
         if self.endpoint is not None:
             options |= {
                 "endpoint_url": self.endpoint,
@@ -122,9 +122,7 @@ def ensure_stack(project: Project, stack: str, binary: Path) -> None:
     project.passphrase()
     shutil.copyfile(project.root / "Pulumi.yaml", copy.parent / "Pulumi.yaml")
     salt = _salt(project, stack, copy)
-    tracked = yaml.safe_load(project.stack_file(stack).read_text()) or {}
-    config = dict(tracked.get("config") or {})
-    config.setdefault("modeshift:image", _stand_in_image(str(config.get("aws:region", "us-east-1"))))
+    config = fallback_settings(Cloud.SANDBOX) | _config(project, stack)
     _write(copy, {"config": config} | ({"encryptionsalt": salt} if salt else {}))
     if not salt:
         env = environment(project, stack, Cloud.SANDBOX, 0)
@@ -132,6 +130,17 @@ def ensure_stack(project: Project, stack: str, binary: Path) -> None:
         made = Engine(binary, copy.parent, env).query("stack", "init", stack)
         if made.code != 0:
             raise UserError(f"The stack {stack} could not be set up in {project.state}.", hint=made.stderr.strip())
+
+
+def fallback_settings(cloud: Cloud) -> dict[str, object]:
+    """Return the settings that a cloud brings where a stack file says nothing."""
+    if cloud is Cloud.AWS:
+        return {}
+    return {"modeshift:image": f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:{'0' * 64}"}
+
+
+def _config(project: Project, stack: str) -> dict[str, object]:
+    return dict((yaml.safe_load(project.stack_file(stack).read_text()) or {}).get("config") or {})
 
 
 def _config_file(project: Project, stack: str) -> Path:
@@ -148,10 +157,6 @@ def _salt(project: Project, stack: str, copy: Path) -> str | None:
     if salt is None and copy.is_file():
         salt = (yaml.safe_load(copy.read_text()) or {}).get("encryptionsalt")
     return salt
-
-
-def _stand_in_image(region: str) -> str:
-    return f"{_ACCOUNT}.dkr.ecr.{region}.amazonaws.com/modeshift@sha256:{'0' * 64}"
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:

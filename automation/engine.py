@@ -93,7 +93,8 @@ class Engine:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **self.env}
+        # The event log is a flag that the CLI only shows to those who ask for it.
+        return {**os.environ, **self.env, "PULUMI_DEBUG_COMMANDS": "true"}
 
 
 class _Drain:

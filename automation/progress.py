@@ -30,16 +30,15 @@ class _Tally:
 
     def rows(self) -> dict[str, tuple[int, int, bool]]:
         """Return per component: done, total, failed."""
-        reference = self._expected or self._plan
         rows: dict[str, tuple[int, int, bool]] = {}
         for component, members in (self._total or _members(self._plan)).items():
             done = len(members & self._plan.done)
-            rows[reference.changes[component].name if component in reference.changes else component] = (
-                done,
-                len(members),
-                bool(members & self._plan.failed),
-            )
+            rows[self._label(component)] = (done, len(members), bool(members & self._plan.failed))
         return rows
+
+    def _label(self, component: str) -> str:
+        known = (self._expected or self._plan).changes.get(component)
+        return f"{known.name} ({render.kind(known.type)})" if known else component.rsplit("::", 1)[-1]
 
     def newly_finished(self) -> Iterator[tuple[str, int, bool]]:
         for name, (done, total, failed) in self.rows().items():
@@ -79,7 +78,7 @@ def following(console: Console, verb: str, plan: Plan, expected: Plan | None = N
         plan.add(event)
         if expected is not None:
             for name, done, failed in tally.newly_finished():
-                console.print(f"  {'failed' if failed else 'done'}  {name} ({done} resources, {tally.elapsed()})")
+                console.print(f"  {'failed' if failed else 'done'}  {name}: {done} after {tally.elapsed()}")
 
     console.print(f"{verb} …", style="dim")
     yield take

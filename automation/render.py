@@ -49,10 +49,11 @@ def counts_line(counts: Mapping[str, int], *, past: bool = False) -> Text:
 
 def outputs_view(outputs: Mapping[str, object]) -> RenderableType:
     """Render stack outputs, nested ones as dotted names."""
-    table = Table.grid(padding=(0, 2))
-    for name, value in _flatten(outputs):
-        table.add_row(Text(name, style="cyan"), Text(str(value), overflow="fold"))
-    return Padding(table, (0, 0, 0, 2))
+    rows = _flatten(outputs)
+    width = max((len(name) for name, _ in rows), default=0)
+    # Lines of text, not a table: a table would break a URL that somebody wants to copy.
+    lines = [Text.assemble(("  " + name.ljust(width + 2), "cyan"), str(value), no_wrap=True) for name, value in rows]
+    return Text("\n").join(lines)
 
 
 def diagnostics_view(diagnostics: Iterable[Diagnostic]) -> RenderableType:

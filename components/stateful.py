@@ -11,6 +11,5 @@ STATEFUL_TYPES = frozenset(
         "aws:route53/zone:Zone",
         "aws:s3/bucket:Bucket",
         "aws:secretsmanager/secret:Secret",
-        "aws:sqs/queue:Queue",
     }
 )
