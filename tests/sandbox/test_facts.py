@@ -14,6 +14,7 @@ from sandbox.control import paths
 from sandbox.control.facts import Catalog, ResourceType
 from sandbox.control.hooks import HOOKS
 from sandbox.control.rules import compile_rule
+from sandbox.control.wire import Value
 
 FOLDER = Path(facts_module.__file__).parent / "facts"
 CATALOG = Catalog()
@@ -71,7 +72,7 @@ def held(kind: ResourceType, text: str, *, outputs: bool = False) -> str | None:
     return found
 
 
-def rules(kind: ResourceType) -> Iterator[tuple[str, str | list[object]]]:
+def rules(kind: ResourceType) -> Iterator[tuple[str, str | list[Value]]]:
     for section in ("check", "apply_check"):
         yield from kind.facts.get(section, {}).items()
 
