@@ -11,12 +11,7 @@ import pulumi_aws as aws
 from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
 from components.base import Component
 from components.fargate_alarms import service_alarms
-from components.fargate_traffic import (
-    HealthCheck,
-    probe_rule,
-    target_group,
-    task_security_group,
-)
+from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
 from components.service import ImageArtifact, IpTarget, ServiceArgs
 from components.task_definition import CONTAINER, task_definition
 from components.task_roles import execution_role, task_role
@@ -48,8 +43,9 @@ class FargateService(Component):
     Tasks may open connections to anywhere: what they may reach is said where it listens, by the security groups of
     databases and endpoints. `exec_enabled` makes the root file system writable, because ECS Exec needs it.
 
-    A change of port replaces the target group, a change of name everything; all else is rolled out in place. An update
-    waits until the service is steady; when new tasks do not become healthy, ECS goes back to the old ones.
+    A change of port replaces the target group, and for the seconds between new tasks being steady and the route
+    following them requests fail; a change of name replaces everything; all else is rolled out in place. An update waits
+    until the service is steady; when new tasks do not become healthy, ECS goes back to the old ones.
 
     Cost in us-east-1 for each task, 730 hours a month, for the default 0.5 vCPU and 1 GB: 14.42 USD on arm64 and 18.02
     on x86_64 (arm 0.03238 per vCPU hour and 0.00356 per GB hour, x86 0.04048 and 0.004445), and 3.65 for the address

@@ -38,6 +38,8 @@ def task_security_group(
 ) -> aws.ec2.SecurityGroup:
     """Create the group of the tasks and the only way in: from the load balancer, to the service's port."""
     port = args.port
+    # By port, so that tasks that listen on the old one are still reached while a change of port is rolled out.
+    requests = f"requests-{port}"
     group = aws.ec2.SecurityGroup(
         parent.child_name(),
         vpc_id=vpc_id,
@@ -46,25 +48,25 @@ def task_security_group(
         opts=parent.opts(),
     )
     aws.vpc.SecurityGroupIngressRule(
-        parent.child_name("requests"),
+        parent.child_name(requests),
         security_group_id=group.id,
         description="Requests from the load balancer",
         ip_protocol="tcp",
         from_port=port,
         to_port=port,
         referenced_security_group_id=front.id,
-        tags=parent.tags("requests"),
+        tags=parent.tags(requests),
         opts=parent.opts(),
     )
     aws.vpc.SecurityGroupEgressRule(
-        parent.child_name("requests"),
+        parent.child_name(requests),
         security_group_id=front.id,
         description=f"Requests to tasks of {parent.name}",
         ip_protocol="tcp",
         from_port=port,
         to_port=port,
         referenced_security_group_id=group.id,
-        tags=parent.tags("requests"),
+        tags=parent.tags(requests),
         opts=parent.opts(),
     )
     aws.vpc.SecurityGroupEgressRule(

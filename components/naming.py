@@ -7,7 +7,7 @@ takes. A type that is not in the table is an error: whoever adds a child adds it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -116,6 +116,13 @@ SERVICE_CHILDREN = (
     ("aws:sqs/queue:Queue", "dead-letter"),
 )
 
+# What a stack has once that is named after it.
+STACK_CHILDREN = (
+    ("aws:iam/role:Role", "network-flow"),
+    ("aws:lb/loadBalancer:LoadBalancer", "front-door"),
+    ("aws:s3/bucket:Bucket", "front-door-logs"),
+)
+
 
 def limit(kind: str) -> int | None:
     """Return the longest logical name of a type, None when its name goes nowhere.
@@ -139,7 +146,14 @@ def fits(kind: str, name: str) -> bool:
 
 def service_name_budget(stack: str) -> int:
     """Return how long a service of this stack may be called, so that `{stack}-{service}` fits every child."""
-    room = [
-        longest - len(f"-{suffix}" if suffix else "") for kind, suffix in SERVICE_CHILDREN if (longest := limit(kind))
-    ]
-    return min(room) - len(f"{stack}-")
+    return _room(SERVICE_CHILDREN) - len(f"{stack}-")
+
+
+def stack_name_budget() -> int:
+    """Return how long a stack may be called, so that what it has once fits."""
+    return _room(STACK_CHILDREN)
+
+
+def _room(children: Iterable[tuple[str, str]]) -> int:
+    """Return the longest name to which every suffix can be added."""
+    return min(longest - len(f"-{suffix}" if suffix else "") for kind, suffix in children if (longest := limit(kind)))

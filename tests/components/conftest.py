@@ -151,31 +151,33 @@ class _Cloud(Mocks):
 
 
 def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
+    outputs: dict[str, Any] = {}
     match args.typ:
         case "aws:lambda/function:Function":
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{physical}"
-            return {"version": "1", "qualifiedArn": f"{arn}:1", "invokeArn": f"invoke/{arn}"}
+            outputs = {"version": "1", "qualifiedArn": f"{arn}:1", "invokeArn": f"invoke/{arn}"}
         case "aws:lambda/alias:Alias":
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{args.inputs['functionName']}:{physical}"
-            return {"arn": arn, "invokeArn": f"invoke/{arn}"}
+            outputs = {"arn": arn, "invokeArn": f"invoke/{arn}"}
         case "aws:lb/loadBalancer:LoadBalancer":
-            return {"dnsName": f"{physical}.{REGION}.elb.amazonaws.com", "zoneId": "Z35SXDOTRQ7X7K"}
+            outputs = {"dnsName": f"{physical}.{REGION}.elb.amazonaws.com", "zoneId": "Z35SXDOTRQ7X7K"}
         case "aws:apigatewayv2/api:Api":
             host = f"{physical}.execute-api.{REGION}.amazonaws.com"
-            return {
+            outputs = {
                 "apiEndpoint": f"https://{host}",
                 "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}",
             }
         case "aws:apigatewayv2/domainName:DomainName":
             target = {"targetDomainName": f"d-{args.name}.execute-api.{REGION}.amazonaws.com", "hostedZoneId": "Z1"}
-            return {"domainNameConfiguration": {**args.inputs["domainNameConfiguration"], **target}}
+            outputs = {"domainNameConfiguration": {**args.inputs["domainNameConfiguration"], **target}}
         case "aws:ecr/repository:Repository":
-            return {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"}
+            outputs = {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"}
         case "aws:acm/certificate:Certificate":
             record = {"resourceRecordName": "_x", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
-            return {"domainValidationOptions": [{"domainName": args.inputs.get("domainName"), **record}]}
+            outputs = {"domainValidationOptions": [{"domainName": args.inputs.get("domainName"), **record}]}
         case _:
-            return {}
+            pass
+    return outputs
 
 
 class _Monitor(MockMonitor):
@@ -247,7 +249,7 @@ def record(program: Callable[[], Any]) -> Recording:
     return contextvars.copy_context().run(run)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def deploy() -> Callable[[Callable[[], Any]], Recording]:
     """Run a program that declares components and return everything it registered."""
     return record
@@ -269,13 +271,13 @@ def fargate(args: ServiceArgs | None = None, *, cluster_key: str | None = None, 
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_fargate() -> Callable[..., FargateService]:
     """Declare a Fargate service inside a program of the test's own."""
     return fargate
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def deploy_fargate(deploy: Callable[[Callable[[], Any]], Recording]) -> Callable[..., Recording]:
     """Deploy a Fargate service with what it needs; `args` are fields of `ServiceArgs`, the rest its own choices."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import keyword
 import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,12 +21,13 @@ from components.fargate_service import FargateService
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.github_roles import GithubRoles
 from components.key import CustomerKey
+from components.lambda_service import LambdaOptions, LambdaService
 from components.naming import fits
 from components.network import Network
 from components.private_bucket import PrivateBucket
 from components.registry import ImageRegistry
 from components.route import Route
-from components.service import ImageArtifact, SecretRef, ServiceArgs
+from components.service import ImageArtifact, SecretRef, ServiceArgs, ZipArtifact
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -67,6 +69,23 @@ def api_entry() -> None:
     FrontDoor("dev-front-door", FrontDoorArgs(domain=domain), network=Network("dev-net"))
 
 
+def functions() -> None:
+    """Declare a stack of one function behind its API, with everything that is optional."""
+    network = Network("dev-net", flow_logs=False)
+    service = LambdaService(
+        "dev-netprobe",
+        ServiceArgs(
+            artifact=ZipArtifact(path=__file__, sha256="x"),
+            secrets=[SecretRef(name="GROQ", arn=SECRET, key="groq")],
+            key_arn=KEY,
+        ),
+        options=LambdaOptions(reserved_concurrency=5, provisioned_concurrency=1),
+        network=network,
+    )
+    door = FrontDoor("dev-front-door", FrontDoorArgs(), network=network)
+    Route("dev-netprobe", front_door=door, path="/", target=service.target, depends_on=[service])
+
+
 def account() -> None:
     """Declare what an account has once, for all its stacks."""
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
@@ -75,10 +94,10 @@ def account() -> None:
     GithubRoles("modeshift-ci", repository="acme/app", environments=["dev"], state_arn=BUCKET, key_arn=KEY)
 
 
-EXAMPLES = [containers, public_entry, api_entry, account]
+EXAMPLES = [containers, functions, public_entry, api_entry, account]
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda example: example.__name__)
+@pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)
 def recorded(request: pytest.FixtureRequest, deploy: Deploy) -> Any:
     return deploy(request.param)
 
@@ -91,8 +110,10 @@ def every_component() -> list[type[Component]]:
 
 def resource_class(token: str) -> type[pulumi.Resource]:
     """Return the class of the SDK behind a type token such as `aws:ecs/service:Service`."""
-    package, module, name = token.split(":")
-    return getattr(importlib.import_module(f"pulumi_{package}.{module.split('/')[0]}"), name)
+    package, path, name = token.split(":")
+    module = path.split("/")[0]
+    module = f"{module}_" if keyword.iskeyword(module) else module
+    return getattr(importlib.import_module(f"pulumi_{package}.{module}"), name)
 
 
 def statements(recorded: Any) -> Iterator[tuple[Any, dict[str, Any]]]:

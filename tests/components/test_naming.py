@@ -11,10 +11,12 @@ from components.naming import (
     GENERATED_SUFFIX,
     RULES,
     SERVICE_CHILDREN,
+    STACK_CHILDREN,
     UnlistedTypeError,
     fits,
     limit,
     service_name_budget,
+    stack_name_budget,
 )
 
 # Where AWS says how long a name may be: service, operation, member.
@@ -80,3 +82,9 @@ def test_service_of_the_budget_fits_every_child_and_one_longer_does_not(stack: s
     name = f"{stack}-{'s' * length}"
     children = [(kind, f"{name}-{suffix}" if suffix else name) for kind, suffix in SERVICE_CHILDREN]
     assert all(fits(kind, child) for kind, child in children) == (length <= budget)
+
+
+def test_stack_of_the_budget_fits_what_it_has_once_and_one_longer_does_not() -> None:
+    budget = stack_name_budget()
+    assert all(fits(kind, f"{'s' * budget}-{suffix}") for kind, suffix in STACK_CHILDREN)
+    assert not all(fits(kind, f"{'s' * (budget + 1)}-{suffix}") for kind, suffix in STACK_CHILDREN)

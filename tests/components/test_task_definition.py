@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import botocore.session
 import pytest
+from botocore.model import OperationModel
 from botocore.validate import ParamValidator
-from hypothesis import HealthCheck as Check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,19 +32,23 @@ def container(recorded: Any) -> dict[str, Any]:
     return found
 
 
+@cache
+def registration() -> OperationModel:
+    return botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition")
+
+
 def problems(inputs: dict[str, Any]) -> str:
     """Return what the model of RegisterTaskDefinition has against a task definition."""
-    model = botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition")
     same = ("family", "cpu", "memory", "networkMode", "executionRoleArn", "taskRoleArn", "requiresCompatibilities")
     request = {key: inputs[key] for key in (*same, "runtimePlatform")}
     request["containerDefinitions"] = json.loads(inputs["containerDefinitions"])
-    return ParamValidator().validate(request, model.input_shape).generate_report()
+    return ParamValidator().validate(request, registration().input_shape).generate_report()
 
 
 environments = st.dictionaries(st.text("ABC_", min_size=1, max_size=8), st.text(max_size=20), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[Check.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(
     environment=environments,
     port=st.integers(1, 65535),
@@ -52,7 +57,7 @@ environments = st.dictionaries(st.text("ABC_", min_size=1, max_size=8), st.text(
     writable=st.booleans(),
 )
 def test_ecs_takes_any_service(
-    deploy_fargate: Deploy, environment: dict[str, str], port: int, command: list[str], timeout: int, writable: bool
+    deploy_fargate: Deploy, *, environment: dict[str, str], port: int, command: list[str], timeout: int, writable: bool
 ) -> None:
     image = ImageArtifact(reference="ghcr.io/acme/app@sha256:1", command=command)
     args = {
