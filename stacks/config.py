@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from stacks.errors import Problem, nearest, show
 from stacks.forms import fields, of_field
@@ -80,21 +80,20 @@ def _clean(value: object, path: Path, given: GivenConfig) -> Json:
         given.problems[path[:2]] = Problem(key=dotted(path[:2]), why="nests too deep")
         return None
     if isinstance(value, Mapping):
-        if list(value) == ["secure"]:
+        block = cast("Mapping[object, object]", value)
+        if list(block) == ["secure"]:
             given.problems[path] = Problem(
                 key=dotted(path),
                 why="is encrypted, so it cannot be read without the stack's key",
                 fix="write it in plain; for a secret put its ARN under modeshift:services.NAME.secrets",
             )
             return None
-        return {_text(key): _clean(item, (*path, _text(key)), given) for key, item in value.items()}
+        return {_text(key): _clean(item, (*path, _text(key)), given) for key, item in block.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item, (*path, index), given) for index, item in enumerate(value)]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) < _LARGEST:
-        return value
-    if isinstance(value, float) and abs(value) < _LARGEST:
+        items = cast("Sequence[object]", value)
+        return [_clean(item, (*path, index), given) for index, item in enumerate(items)]
+    # A number of many digits, infinity and what is no number at all are told apart by their text.
+    if value is None or (isinstance(value, bool | int | float) and abs(value) < _LARGEST):
         return value
     return _text(value)
 

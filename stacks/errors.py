@@ -86,10 +86,11 @@ def _block(number: int, digits: int, problem: Problem) -> str:
 
 def nearest(value: object, allowed: Iterable[str]) -> str:
     """Return the allowed word closest to a value, or nothing when none is close."""
-    choices = sorted(allowed)
-    by_lower = {choice.lower(): choice for choice in choices}
-    found = get_close_matches(str(value).lower(), list(by_lower), n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else ""
+    word = str(value).lower()
+    by_lower = {choice.lower(): choice for choice in sorted(allowed)}
+    found = get_close_matches(word, list(by_lower), n=3, cutoff=0.6)
+    swapped = [choice for choice in found if sorted(choice) == sorted(word)]
+    return by_lower[(swapped or found)[0]] if found else ""
 
 
 def is_secret(path: Path, value: object) -> bool:

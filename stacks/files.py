@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Final
+from typing import ClassVar, Final
 
 import yaml
 
@@ -25,10 +25,10 @@ _WORDS: Final[Mapping[str, bool | None]] = {
 }
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(yaml.SafeLoader):
     """PyYAML without its YAML 1.1 guesses: `on` and `2030-01-31` are text, as the engine reads them."""
 
-    yaml_implicit_resolvers: dict[str, object] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, object]] = {}  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Positions:
     """Where the keys of a stack file are; empty when the settings came from elsewhere."""
 
     file: str = ""
-    lines: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def of(self, path: Path) -> str:
         """Return `file:line` of a key, or of the nearest block above it."""
@@ -150,9 +150,9 @@ class _Reader:
             for index, item in enumerate(node.value):
                 self.lines[dotted((*path, index))] = _line(item)
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(node, path) if isinstance(node, yaml.ScalarNode) else None
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Json:
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Json:
         text = str(node.value)
         if not node.tag.endswith(":str"):
             self._refuse(dotted(path), "has a tag; a stack file holds plain values", node)

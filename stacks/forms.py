@@ -34,14 +34,15 @@ class Form:
     @property
     def model(self) -> type[Settings] | None:
         """Return the block this place holds, if it is one."""
-        is_block = isinstance(self.annotation, type) and issubclass(self.annotation, Settings)
-        return self.annotation if is_block else None
+        kind = self.annotation
+        return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
     @property
     def words(self) -> tuple[str, ...]:
         """Return the words this place chooses from, if it is a choice."""
-        if isinstance(self.annotation, type) and issubclass(self.annotation, StrEnum):
-            return tuple(str(word) for word in self.annotation)
+        kind = self.annotation
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return tuple(str(word) for word in kind)
         if self.annotation is bool:
             return ("true", "false")
         return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from stacks.config import GivenConfig, decode
 from stacks.errors import MASK, Problem, SettingsError, is_secret, nearest
 from stacks.files import Positions, StackFile, read_stack_file
-from stacks.keys import REGION_KEY, Json, Path, dotted
+from stacks.keys import REGION_KEY, Json, Path, dotted, within
 from stacks.layers import Layers, leaves, origins
 from stacks.profiles import PROFILES, Profile
 from stacks.rules import findings
@@ -19,16 +19,15 @@ from stacks.schema import validate
 from stacks.settings import StackSettings
 
 __all__ = [
-    "Positions",
     "Resolved",
     "Setting",
     "StackFile",
     "describe",
     "load",
     "neighbours",
-    "positions",
     "read_stack_file",
     "resolve",
+    "stack_file",
     "stack_file_name",
     "stack_names",
 ]
@@ -66,24 +65,25 @@ def stack_names(root: FilePath) -> list[str]:
 
 
 def load(
-    root: FilePath, stack: str, *, region: str | None = None, extra: Mapping[str, str | object] | None = None
+    root: FilePath, stack: str, *, region: str | None = None, fallback: Mapping[str, str | object] | None = None
 ) -> Resolved:
-    """Return the settings of a stack from its file; `extra` adds config as the engine's `--config` does.
+    """Return the settings of a stack from its file; `fallback` is config used where the file says nothing.
 
     Raises:
         SettingsError: there is no such stack, or its settings cannot be used.
     """
     file = _read(root, stack)
-    added = dict(extra or {})
+    added = {key: value for key, value in (fallback or {}).items() if key not in file.config}
     resolved = resolve(
         stack,
-        {**file.config, **added},
+        {**added, **file.config},
         region=region,
-        positions=file.positions,
+        source=file,
         neighbours=neighbours(root, stack),
-        problems=file.problems,
     )
-    by_command = {key: "the command" for key in resolved.origins if any(_is_part(key, whole) for whole in added)}
+    by_command = dict.fromkeys(
+        (key for key in resolved.origins if any(_is_part(key, whole) for whole in added)), "the command"
+    )
     return replace(resolved, origins={**resolved.origins, **by_command})
 
 
@@ -92,35 +92,37 @@ def resolve(
     config: Mapping[str, str | object],
     *,
     region: str | None = None,
-    positions: Positions | None = None,
+    source: StackFile | None = None,
     neighbours: Mapping[str, str] | None = None,
-    problems: tuple[Problem, ...] = (),
 ) -> Resolved:
     """Return the settings of a stack from config in the engine's form: full keys, blocks as JSON text or parsed.
 
-    `region` stands in when the config names none; `positions` adds lines to problems; `neighbours` are the blocks of
-    other stacks' networks; `problems` were found before.
+    `region` stands in when the config names none. `source` is the stack's file, as far as it is known: it adds lines,
+    and tells what is encrypted there and plain here. `neighbours` are the network blocks of the other stacks.
 
     Raises:
         SettingsError: the settings cannot be used. It holds every problem.
     """
+    file = source or StackFile({}, Positions())
     given = decode(config)
+    given.problems |= decode(file.config).problems
     profile, about_environment = _profile(stack, given)
-    tree: dict[str, Json] = {**given.tree, "environment": profile.name}
-    layers = Layers(profile, tree, stack_file_name(stack))
-    settings, found, failed = validate(layers)
-    found = {**given.problems, **about_environment, **found}
-    failed |= set(given.problems) | set(about_environment)
-    where = given.region or region or ""
-    subject = Subject(stack, where, settings, given.tree, neighbours or {})
-    pairs = [*found.items(), *findings(subject, failed)]
-    located = _locate(pairs, positions or Positions())
-    if located or problems:
-        raise SettingsError([*problems, *located], stack)
+    layers = Layers(profile, {**given.tree, "environment": profile.name}, stack_file_name(stack))
+    settings, about_form, failed = validate(layers)
+    before = {**given.problems, **about_environment}
+    subject = Subject(stack, given.region or region or "", settings, given.tree, neighbours or {})
+    about_rules = findings(subject, failed | set(before))
+    news = [(path, problem) for path, problem in about_form.items() if not any(within(path, old) for old in before)]
+    problems = _locate([*before.items(), *news, *about_rules], file.positions)
+    if problems or file.problems:
+        raise SettingsError([*file.problems, *problems], stack)
     layers = replace(layers, given=given.tree)
     region_origin = stack_file_name(stack) if given.region else "AWS_REGION"
     return Resolved(
-        stack=stack, region=where, settings=settings, origins={REGION_KEY: region_origin, **origins(layers, settings)}
+        stack=stack,
+        region=subject.region,
+        settings=settings,
+        origins={REGION_KEY: region_origin, **origins(layers, settings)},
     )
 
 
@@ -134,26 +136,24 @@ def describe(resolved: Resolved) -> list[Setting]:
     return rows
 
 
-def positions(root: FilePath, stack: str) -> Positions:
-    """Return where the keys of a stack's file stand, as far as it can be read."""
+def stack_file(root: FilePath, stack: str) -> StackFile | None:
+    """Return a stack's file, if there is one that can be read."""
     try:
-        return _read(root, stack).positions
+        return _read(root, stack)
     except SettingsError:
-        return Positions()
+        return None
 
 
 def neighbours(root: FilePath, stack: str) -> dict[str, str]:
     """Return the network blocks of the project's other stacks, as far as their files can be read."""
     blocks: dict[str, str] = {}
     for other in stack_names(root):
-        if other == stack:
+        file = stack_file(root, other) if other != stack else None
+        if file is None:
             continue
-        try:
-            given = decode(_read(root, other).config)
-        except SettingsError:
-            continue
+        given = decode(file.config)
         profile, _ = _profile(other, given)
-        network = Layers(profile, given.tree, other).merged().get("network")
+        network = Layers(profile, given.tree, "").merged().get("network")
         if isinstance(network, dict) and isinstance(block := network.get("cidr"), str):
             blocks[other] = block
     return blocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,7 @@ from stacks.layers import Layers
 from stacks.settings import StackSettings
 
 _ROUNDS: Final = 50
+_SERVICE_DEPTH: Final = 2
 _SAYS_TRUE: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 
@@ -108,10 +110,9 @@ def _either(words: tuple[str, ...]) -> str:
 
 
 def _kind_of(value: Json) -> str:
-    kinds = {bool: "true or false", int: "a whole number", float: "a fraction", str: "text", list: "a list"}
-    if value is None:
-        return "empty"
-    return kinds.get(type(value), "a block of settings")
+    kinds = {"NoneType": "empty", "bool": "true or false", "int": "a whole number", "float": "a fraction"}
+    kinds |= {"str": "text", "list": "a list", "dict": "a block of settings"}
+    return kinds[type(value).__name__]
 
 
 def _wanted(form: Form | None) -> str:
@@ -132,26 +133,33 @@ def _repair(given: dict[str, Json], path: Path, detail: ErrorDetails, failed: se
     elif detail["type"] == "missing":
         failed.add(path)
         if path[0] == "services" and path[2:] == ("route",):
-            _put(given, path, f"/{path[1]}")
+            _replace(given, path[:2], lambda service: {**_block(service), "route": f"/{path[1]}"})
         else:
             failed.add(path[:-1])
             _delete(given, path[:-1])
+    elif path[0] == "services" and len(path) == _SERVICE_DEPTH:
+        failed.add(path)
+        _replace(given, path, lambda _: None)
     elif form is not None and form.is_text and (word := nearest(detail["input"], form.words)):
-        _put(given, path, word)
+        _replace(given, path, lambda _: word)
     elif form is not None and form.is_text and isinstance(path[-1], int):
         failed.add(path)
-        _put(given, path, "")
+        _replace(given, path, lambda _: "")
     else:
         failed.add(path[:-1] if isinstance(path[-1], int) else path)
         _delete(given, path)
 
 
-def _put(given: dict[str, Json], path: Path, value: str) -> None:
+def _block(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _replace(given: dict[str, Json], path: Path, change: Callable[[Json], Json]) -> None:
     parent = look_up(given, path[:-1])
     if isinstance(parent, dict):
-        parent[str(path[-1])] = value
+        parent[str(path[-1])] = change(parent.get(str(path[-1])))
     elif isinstance(parent, list) and isinstance(path[-1], int):
-        parent[path[-1]] = value
+        parent[path[-1]] = change(parent[path[-1]])
 
 
 def _delete(given: dict[str, Json], path: Path) -> None:

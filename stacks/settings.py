@@ -174,7 +174,9 @@ class ServiceSettings(Settings):
     image: str | None = None
     """Image by digest; unset takes the stack's `image`."""
     size: SizeSettings = Field(default_factory=SizeSettings)
+    """What one instance gets."""
     scaling: ScalingSettings = Field(default_factory=ScalingSettings)
+    """How many tasks run (containers; Lambda scales by itself)."""
     env: dict[str, str] = Field(default_factory=dict)
     """Plain environment variables; secrets have their own key."""
     secrets: dict[str, str] = Field(default_factory=dict)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from stacks.errors import Problem, show
 from stacks.keys import Json, Path, dotted, holds, look_up
 from stacks.settings import Compute, Mode, StackSettings
+
+COMPUTES: Final = {Mode.SERVERLESS: (Compute.LAMBDA,), Mode.CONTAINER: (Compute.FARGATE, Compute.EKS)}
+"""What a mode can resolve to."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Subject:
     region: str
     settings: StackSettings
     given: Mapping[str, Json]
-    neighbours: Mapping[str, str] = field(default_factory=dict)
+    neighbours: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def is_prod(self) -> bool:
@@ -33,10 +37,13 @@ class Subject:
     def computes(self, service: str) -> tuple[Compute, ...]:
         """Return what a service must be able to run on: its compute, and the one that one word would switch it to.
 
-        The other block counts when the stack file holds it and the service does not pin its mode.
+        The other block counts when the stack file holds it and the service does not pin its mode. A compute that is
+        not one of the mode's counts for nothing: it is a mistake of its own.
         """
         settings = self.settings
         active, own = settings.compute_of(service), settings.services[service]
+        if own.compute is not None and own.compute not in COMPUTES[settings.mode_of(service)]:
+            return ()
         if own.mode is not None or own.compute is not None:
             return (active,)
         other = Compute.LAMBDA if settings.mode is Mode.CONTAINER else settings.container.compute

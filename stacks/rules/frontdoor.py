@@ -18,7 +18,7 @@ _WORKS_TODAY: Final = "http-api | alb"
 
 
 def kind(subject: Subject) -> Iterator[Finding]:
-    """Only front doors that exist, and in prod only encrypted ones."""
+    """Refuse front doors that do not exist yet, and in prod those that do not encrypt."""
     path: Path = ("frontDoor",)
     door = subject.settings.front_door
     if door is FrontDoorKind.REST_API:
@@ -36,7 +36,7 @@ def kind(subject: Subject) -> Iterator[Finding]:
 
 
 def domain(subject: Subject) -> Iterator[Finding]:
-    """A stack's name must be a DNS name inside its zone."""
+    """Refuse a domain that is no DNS name, or not inside its zone."""
     domain = subject.settings.domain
     if domain is None:
         return
@@ -52,7 +52,7 @@ def domain(subject: Subject) -> Iterator[Finding]:
 
 
 def timeouts(subject: Subject) -> Iterator[Finding]:
-    """No request may take longer than the front door waits."""
+    """Refuse requests that take longer than the front door waits."""
     door = subject.settings.front_door
     if door is FrontDoorKind.ALB:
         return

@@ -13,11 +13,12 @@ from stacks.rules.base import Finding, Rule, Subject
 
 PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 WIDEST, NARROWEST = 16, 22
+_FEW_ZONES: Final = 2
 _CIDR: Final[Path] = ("network", "cidr")
 
 
 def block(subject: Subject) -> Iterator[Finding]:
-    """The VPC's block: private, a network address, of a size that holds the subnets."""
+    """Refuse a block that is public, no network address, or of a size no VPC here can have."""
     text = subject.settings.network.cidr
     parsed = _parse(text)
     allowed = f"a block in {', '.join(map(str, PRIVATE))}, /{WIDEST} to /{NARROWEST}"
@@ -37,7 +38,7 @@ def block(subject: Subject) -> Iterator[Finding]:
 
 
 def overlaps(subject: Subject) -> Iterator[Finding]:
-    """Two networks that meet anywhere must not share addresses."""
+    """Refuse a block that a connected network, or another stack, has too."""
     own = _parse(subject.settings.network.cidr)
     for index, text in enumerate(subject.settings.network.peers):
         path: Path = ("network", "peers", index)
@@ -57,14 +58,14 @@ def overlaps(subject: Subject) -> Iterator[Finding]:
 
 
 def zones(subject: Subject) -> Iterator[Finding]:
-    """Some regions have two zones only."""
-    if subject.settings.network.azs > 2 and subject.region in TWO_ZONE_REGIONS:  # noqa: PLR2004
+    """Refuse more zones than the region gives an account."""
+    if subject.settings.network.azs > _FEW_ZONES and subject.region in TWO_ZONE_REGIONS:
         why = f"{subject.region} gives an account two availability zones"
         yield Finding(path=("network", "azs"), why=why, allowed="2", nearest="2", reads=((REGION_KEY,),))
 
 
 def endpoints(subject: Subject) -> Iterator[Finding]:
-    """Interface endpoints by names that exist, each once."""
+    """Refuse endpoints that do not exist, are free already or stand twice."""
     names = subject.settings.network.endpoints
     for index, name in enumerate(names):
         path: Path = ("network", "endpoints", index)

@@ -12,7 +12,7 @@ from stacks.settings import Compute, Nat, Placement
 
 
 def reachability(subject: Subject) -> Iterator[Finding]:
-    """Tasks in private subnets need a NAT gateway, or an endpoint for each AWS service they start with."""
+    """Refuse tasks in private subnets without a NAT gateway or an endpoint for each service they start with."""
     settings = subject.settings
     network = settings.network
     if network.nat is not Nat.NONE or settings.container.placement is not Placement.PRIVATE:
@@ -45,11 +45,11 @@ def _needs(subject: Subject, tasks: list[str]) -> dict[str, str]:
 def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
     network = subject.settings.network
     at_most = sum(subject.settings.services[name].scaling.max for name in tasks)
+    by_endpoints = prices.monthly(prices.endpoints(len(missing), network.azs))
     lines = [
         f"network.nat: single, one gateway with its address: {prices.monthly(prices.nat(1))}",
         f"network.nat: per-az, {network.azs} of them: {prices.monthly(prices.nat(network.azs))}",
-        f"network.endpoints with {', '.join(missing)}: {prices.monthly(prices.endpoints(len(missing), network.azs))}"
-        " (reaches these services, not the internet)",
+        f"network.endpoints with {', '.join(missing)}, without the internet: {by_endpoints}",
     ]
     if not subject.is_prod:
         each, most = prices.monthly(prices.public_tasks(1)), prices.monthly(prices.public_tasks(at_most))

@@ -14,7 +14,7 @@ _LONGEST: Final = 100
 
 
 def routes(subject: Subject) -> Iterator[Finding]:
-    """Every service owns a path prefix of its own."""
+    """Refuse what is no path prefix, and prefixes with two owners."""
     owners: dict[str, str] = {}
     for name, service in subject.settings.services.items():
         path: Path = ("services", name, "route")
@@ -30,7 +30,7 @@ def routes(subject: Subject) -> Iterator[Finding]:
 
 
 def root(subject: Subject) -> Iterator[Finding]:
-    """Someone must answer what nobody else does."""
+    """Refuse a stack in which nobody answers what the others do not."""
     services = subject.settings.services
     if not services:
         why = "a stack without a service deploys nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,7 +29,7 @@ _CRON_FORM: Final = "cron(minutes hours day-of-month month day-of-week year), as
 
 
 def bounds(subject: Subject) -> Iterator[Finding]:
-    """The fewest cannot be more than the most."""
+    """Refuse bounds that cross, steps that do not rise and schedules that never come."""
     for name, service in subject.settings.services.items():
         path: Path = ("services", name, "scaling")
         scaling = service.scaling
@@ -46,7 +47,7 @@ def _bounds(path: Path, bounds: ScalingSettings | ScheduleSettings) -> Iterator[
 
 
 def _steps(path: Path, scaling: ScalingSettings) -> Iterator[Finding]:
-    for index, (step, after) in enumerate(zip(scaling.steps, scaling.steps[1:], strict=False), 1):
+    for index, (step, after) in enumerate(pairwise(scaling.steps), 1):
         if after.cpu_percent <= step.cpu_percent:
             yield Finding(
                 path=(*path, "steps", index, "cpuPercent"),

@@ -8,28 +8,29 @@ from typing import Final
 
 from stacks.errors import MASK
 from stacks.keys import Path
-from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import Compute, Mode, ServiceSettings
+from stacks.rules.base import COMPUTES, Finding, Rule, Subject
+from stacks.settings import Compute, Mode
 
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED: Final = re.compile(r"PORT|HEALTH_PATH|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE)
+_RESERVED: Final = re.compile(
+    r"PORT|HEALTH_PATH|ENVIRONMENT|COMMIT|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE
+)
 _REFERENCE: Final = re.compile(
     r"arn:aws:secretsmanager:[a-z]{2}(-[a-z]+)+-\d:\d{12}:secret:[\w/+=.@-]{1,512}(:[\w.-]*:[\w.-]*:[\w-]*)?"
 )
 _LAMBDA_ENVIRONMENT: Final = 4096
 _ALL: Final = 100
-_COMPUTES: Final = {Mode.SERVERLESS: (Compute.LAMBDA,), Mode.CONTAINER: (Compute.FARGATE, Compute.EKS)}
 
 
 def compute(subject: Subject) -> Iterator[Finding]:
-    """A service's compute must be one of its mode, and one that exists."""
+    """Refuse a compute of the other mode, and one that does not exist yet."""
     for name, service in subject.settings.services.items():
         mode = subject.settings.mode_of(name)
         path: Path = ("services", name, "compute")
         if service.compute is Compute.EKS:
             why = "EKS is not built yet: nothing would be deployed"
             yield Finding(path=path, why=why, allowed="fargate", nearest="fargate")
-        elif service.compute is not None and service.compute not in _COMPUTES[mode]:
+        elif service.compute is not None and service.compute not in COMPUTES[mode]:
             other = Mode.CONTAINER if mode is Mode.SERVERLESS else Mode.SERVERLESS
             yield Finding(
                 path=path,
@@ -41,7 +42,7 @@ def compute(subject: Subject) -> Iterator[Finding]:
 
 
 def environment(subject: Subject) -> Iterator[Finding]:
-    """Environment names must be names, and none that the compute or this project sets."""
+    """Refuse what is no variable, what the platform sets and what Lambda has no room for."""
     for name, service in subject.settings.services.items():
         for block in ("env", "secrets"):
             for variable in service.env if block == "env" else service.secrets:
@@ -60,7 +61,7 @@ def environment(subject: Subject) -> Iterator[Finding]:
 
 
 def secrets(subject: Subject) -> Iterator[Finding]:
-    """A secret stands here by reference, never by value."""
+    """Refuse a secret that stands here by value instead of by reference."""
     for name, service in subject.settings.services.items():
         for variable, reference in service.secrets.items():
             if not _REFERENCE.fullmatch(reference):
@@ -74,25 +75,23 @@ def secrets(subject: Subject) -> Iterator[Finding]:
 
 
 def weights(subject: Subject) -> Iterator[Finding]:
-    """Weights say where a service's traffic goes while it moves."""
+    """Refuse shares that are not all of a service's traffic, and for now those that move some of it."""
     for name, service in subject.settings.services.items():
-        if service.weights:
-            yield from _weights(subject, name, service)
-
-
-def _weights(subject: Subject, name: str, service: ServiceSettings) -> Iterator[Finding]:
-    path: Path = ("services", name, "weights")
-    total = sum(service.weights.values())
-    if total != _ALL:
-        yield Finding(
-            path=path, value=str(total), why="the weights of a service share out all its traffic", allowed="100 in all"
-        )
-    if Compute.EKS in service.weights:
-        why = "EKS is not built yet: it cannot take traffic"
-        yield Finding(path=(*path, Compute.EKS), why=why, allowed="lambda | fargate")
-    if service.weights.get(Compute.FARGATE) is None:
-        why = "weights are carried by the load balancer in front of containers, and no container is among them"
-        yield Finding(path=path, why=why, fix="remove weights, or name fargate among them")
+        path: Path = ("services", name, "weights")
+        total = sum(service.weights.values())
+        if service.weights and total != _ALL:
+            why = "the shares are not all of the service's traffic"
+            yield Finding(path=path, value=f"{total} in all", why=why, allowed=f"{_ALL} in all")
+        active = subject.settings.compute_of(name)
+        for compute, share in service.weights.items():
+            if share and compute is not active:
+                yield Finding(
+                    path=(*path, compute),
+                    why=f"the service runs on {active}, and moving a part of its traffic is not built yet",
+                    allowed=f"{active}: {_ALL}",
+                    fix="remove weights: `up` moves all traffic once the new compute is healthy",
+                    reads=(("mode",), ("container", "compute"), (*path[:2], "mode"), (*path[:2], "compute")),
+                )
 
 
 RULES: Final[tuple[Rule, ...]] = (compute, environment, secrets, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -29,7 +30,7 @@ LAMBDA_MEMORY: Final = (128, 10240)
 
 
 def sizes(subject: Subject) -> Iterator[Finding]:
-    """An instance must have a size that its compute offers, now and after the switch."""
+    """Refuse sizes that the compute does not offer, now or after the switch."""
     for name, service in subject.settings.services.items():
         computes = subject.computes(name)
         if Compute.LAMBDA in computes:
@@ -73,7 +74,7 @@ def _fargate(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]: 
 
 
 def _steps(offered: tuple[int, ...]) -> str:
-    if len({b - a for a, b in zip(offered, offered[1:], strict=False)}) == 1:
+    if len({b - a for a, b in pairwise(offered)}) == 1:
         return f"{offered[0]} to {offered[-1]} in steps of {offered[1] - offered[0]}"
     return ", ".join(map(str, offered))
 

@@ -1,0 +1,107 @@
+"""Writes docs/settings.md from the models, the profiles and the rules: `python -m stacks.reference > docs/settings.md`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from inspect import getdoc
+
+from pydantic.fields import FieldInfo
+
+from stacks.forms import Form, fields, of_field
+from stacks.keys import Json, Path, dotted, holds, look_up
+from stacks.layers import library_services
+from stacks.profiles import PROFILES
+from stacks.rules import RULES
+from stacks.settings import Settings, StackSettings
+
+_INTRODUCTION = """\
+# Settings
+
+What a stack file (`Pulumi.<stack>.yaml`) may say. Three layers, later wins: the library's default, the profile of the
+stack's environment, the stack file. Blocks merge key by key; lists replace. `modeshift config --stack S` prints the
+result with the origin of each value. Everything is checked before the first resource, and one report names every
+mistake.
+
+A stack called dev, staging or prod takes the profile of that name; any other says `modeshift:environment`. The region
+is `aws:region`, else the environment's `AWS_REGION`. A stack that lists services has exactly those. The blocks
+`serverless` and `container` may stand side by side: the one that is not active is checked too, so that changing
+`modeshift:mode` is enough to switch. A service that names its own mode stays out of the switch.
+
+This page is generated: `python -m stacks.reference > docs/settings.md`.
+"""
+
+
+def reference() -> str:
+    """Return the page."""
+    sections = [_INTRODUCTION, *_sections(StackSettings, ()), "## What is refused\n", _rules()]
+    return "\n".join(sections)
+
+
+def _sections(model: type[Settings], path: Path) -> Iterator[str]:
+    blocks: list[tuple[Path, type[Settings]]] = []
+    rows = ["| key | allowed | default | meaning |", "|---|---|---|---|"]
+    for key, field in fields(model).items():
+        here: Path = (*path, key)
+        form = of_field(field)
+        block, below = form, here
+        if form.items is not None:
+            block, below = form.items, (*here, "NAME" if form.names is not None else 0)
+        if block.model is not None:
+            blocks.append((below, block.model))
+        rows.append(_row(here, field, form))
+    title = dotted(path).replace("[0]", "[N]") if path else "modeshift:"
+    yield f"## `{title}`\n"
+    yield "\n".join(rows) + "\n"
+    for below, block in blocks:
+        yield from _sections(block, below)
+
+
+def _row(path: Path, field: FieldInfo, form: Form) -> str:
+    meaning = " ".join((field.description or "").split())
+    cells = (f"`{path[-1]}`", _allowed(form), _default(path, field, form), meaning)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _allowed(form: Form) -> str:
+    if form.model is not None or (form.items is not None and form.items.model is not None):
+        kind = "block" if form.model is not None else "blocks by name" if form.names is not None else "list of blocks"
+        return f"{kind}, see below"
+    return form.describe() + (", or null" if form.optional else "")
+
+
+def _default(path: Path, field: FieldInfo, form: Form) -> str:
+    if path == ("services",):
+        return _code(library_services())
+    if form.model is not None and not form.optional:
+        return ""
+    default = "needed" if field.is_required() else _code(_plain(field))
+    profiles = [f"{name} {_code(value)}" for name, value in _profile_values(path) if _code(value) != default]
+    return "; ".join([default, *profiles])
+
+
+def _plain(field: FieldInfo) -> Json:
+    return json.loads(json.dumps(field.get_default(call_default_factory=True)))
+
+
+def _profile_values(path: Path) -> Iterator[tuple[str, Json]]:
+    for name, profile in PROFILES.items():
+        layer, inside = profile.stack_layer(), path
+        if path[:1] == ("services",):
+            layer, inside = profile.service_layer(), path[2:]
+        if path != ("environment",) and holds(layer, inside):
+            yield name, look_up(layer, inside)
+
+
+def _code(value: Json) -> str:
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _rules() -> str:
+    lines = [(getdoc(rule) or "").removeprefix("Refuse ").strip() for rule in RULES]
+    return "\n".join(f"- {line[:1].upper()}{line[1:]}" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

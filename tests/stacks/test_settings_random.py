@@ -1,0 +1,193 @@
+"""Whatever stands in a stack file: valid settings resolve, and anything else ends in a SettingsError."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stacks.errors import SettingsError
+from stacks.load import describe, load, resolve
+from stacks.regions import INTERFACE_ENDPOINTS, REGIONS
+from stacks.rules.sizes import FARGATE
+from stacks.rules.stack import RETENTION
+
+ENOUGH = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssmmessages"]
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app"
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
+VARIABLES = st.from_regex(r"X_[A-Z0-9_]{0,8}", fullmatch=True)
+
+
+def some(**parts: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    return st.fixed_dictionaries({}, optional=parts)
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> str:
+    private = IPv4Network(draw(st.sampled_from(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"])))
+    prefix = draw(st.integers(16, 22))
+    inside = int(private.network_address) + draw(st.integers(0, private.num_addresses - 1))
+    return str(IPv4Network((str(IPv4Address(inside)), prefix), strict=False))
+
+
+@st.composite
+def scalings(draw: st.DrawFn) -> dict[str, object]:
+    low = draw(st.integers(0, 5))
+    steps = draw(st.lists(st.integers(1, 100), max_size=3, unique=True).map(sorted))
+    return {
+        "min": low,
+        "max": draw(st.integers(max(low, 1), 20)),
+        "steps": [{"cpuPercent": percent, "change": 1} for percent in steps],
+        **draw(some(cpuPercent=st.none() | st.integers(1, 100), spotPercent=st.integers(0, 100))),
+    }
+
+
+@st.composite
+def services(draw: st.DrawFn) -> dict[str, object]:
+    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    result: dict[str, object] = {}
+    for index, name in enumerate(names):
+        cpu = draw(st.sampled_from([cpu for cpu in FARGATE if FARGATE[cpu][0] <= 8192]))
+        memory = draw(st.sampled_from([memory for memory in FARGATE[cpu] if memory <= 10240]))
+        result[name] = {
+            "route": "/" if index == 0 else f"/{name}",
+            "size": {"cpu": cpu, "memory": memory},
+            "scaling": draw(scalings()),
+            **draw(
+                some(
+                    mode=st.sampled_from(["serverless", "container"]),
+                    env=st.dictionaries(VARIABLES, st.text(max_size=20), max_size=3),
+                    secrets=st.dictionaries(VARIABLES.map("S{}".format), st.just(ARN), max_size=2),
+                    timeout=st.integers(1, 29),
+                )
+            ),
+        }
+    return result
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, object]:
+    nat = draw(st.sampled_from(["none", "single", "per-az"]))
+    more = draw(st.sets(st.sampled_from(sorted(INTERFACE_ENDPOINTS - set(ENOUGH))), max_size=2))
+    chosen = {
+        "environment": draw(st.sampled_from(["dev", "staging", "prod"])),
+        "image": "registry/app@sha256:" + "0" * 64,
+        "network": {"nat": nat, "endpoints": [*ENOUGH, *sorted(more)], "cidr": draw(blocks()), "azs": 2},
+        **draw(
+            some(
+                mode=st.sampled_from(["serverless", "container"]),
+                account=st.from_regex(r"[1-9][0-9]{11}", fullmatch=True),
+                logRetentionDays=st.sampled_from(RETENTION),
+                customerKey=st.booleans(),
+                serverless=some(architecture=st.sampled_from(["arm64", "x86_64"]), snapStart=st.booleans()),
+                container=some(exec=st.booleans(), insights=st.sampled_from(["disabled", "enhanced"])),
+                throttle=some(rate=st.integers(1, 10_000), burst=st.integers(1, 10_000)),
+                services=services(),
+            )
+        ),
+    }
+    return {
+        "aws:region": draw(st.sampled_from(sorted(REGIONS))),
+        **{f"modeshift:{key}": value for key, value in chosen.items()},
+    }
+
+
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(
+        ["container", "10.0.0.0/8", "/", "cron(0 8 ? * MON-FRI *)", "eks", "[", '{"a": 1}', "\ud800", "{" * 2000]
+    ),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(configs())
+@settings(max_examples=150, deadline=None)
+def test_valid_settings_resolve_the_same_from_text_and_values(config: dict[str, object]) -> None:
+    resolved = resolve("any", config)
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+    assert resolve("any", text) == resolved
+    assert {row.key for row in describe(resolved)} == set(resolved.origins)
+    assert set(resolved.origins.values()) <= {
+        "library default",
+        f"profile {resolved.settings.environment}",
+        "Pulumi.any.yaml",
+    }
+
+
+@given(configs(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_mutation_resolves_or_is_refused_with_keys_and_reasons(
+    config: dict[str, object], data: st.DataObject
+) -> None:
+    for _ in range(data.draw(st.integers(1, 4))):
+        _mutate(config, data)
+
+    try:
+        resolve("any", config)
+    except SettingsError as error:
+        assert error.problems
+        assert all(problem.key and problem.why for problem in error.problems)
+        assert "in the settings of stack any" in str(error)
+
+
+def _mutate(tree: object, data: st.DataObject) -> None:
+    while True:
+        if isinstance(tree, dict) and tree:
+            key = data.draw(st.sampled_from(sorted(tree, key=str)))
+        elif isinstance(tree, list) and tree:
+            key = data.draw(st.integers(0, len(tree) - 1))
+        else:
+            return
+        if isinstance(tree[key], dict | list) and tree[key] and data.draw(st.booleans()):
+            tree = tree[key]
+            continue
+        action = data.draw(st.sampled_from(["replace", "drop", "add"]))
+        if action == "replace":
+            tree[key] = copy.deepcopy(data.draw(JUNK))
+        elif action == "drop":
+            del tree[key]
+        elif isinstance(tree, dict):
+            tree[
+                data.draw(st.text(max_size=8) | st.sampled_from(["netwrk", "secure", "gcp:x", "aws:x", "mode", "0"]))
+            ] = data.draw(JUNK)
+        return
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack") / "Pulumi.any.yaml"
+
+
+TEXTS = configs().map(lambda config: yaml.safe_dump({"config": config}))
+
+
+@given(TEXTS)
+@settings(max_examples=50, deadline=None)
+def test_a_written_file_means_what_was_written(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+
+    assert load(file.parent, "any") == resolve("any", yaml.safe_load(text)["config"])
+
+
+@given(st.one_of(st.text(), st.text("{}[]:,-&*!?'\"# \nab01", max_size=60), TEXTS), st.integers(0), st.text(max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused(file: Path, text: str, place: int, noise: str) -> None:
+    at = place % (len(text) + 1)
+    file.write_bytes((text[:at] + noise + text[at:]).encode("utf-8", "surrogatepass"))
+
+    with contextlib.suppress(SettingsError):
+        load(file.parent, "any")
