@@ -60,6 +60,7 @@ NEVER_ALLOWED: tuple[Network, ...] = (ip_network("169.254.0.0/16"), ip_network("
 
 _MOST_ADDRESSES = 4
 _LONGEST_NAME = 253
+_LAST_PORT = 65535
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 
@@ -119,7 +120,7 @@ class Ports:
         for part in text.split(","):
             matched = re.fullmatch(r"\s*(\d{1,5})(?:-(\d{1,5}))?\s*", part)
             first, last = (int(matched[1]), int(matched[2] or matched[1])) if matched else (0, 0)
-            if not 1 <= first <= last <= 65535:
+            if not 1 <= first <= last <= _LAST_PORT:
                 raise ValueError(f"{part.strip()!r} is no port or range; write them as in 80,443,8000-8999")
             ranges.append((first, last))
         return cls(tuple(ranges))

@@ -30,6 +30,7 @@ from app.services.netprobe.models import (
 _USER_AGENT = f"modeshift-netprobe/{__version__}"
 _CHUNK = 16 * 1024
 _LONGEST_BODY = 256 * 1024
+_LONGEST_LOCATION = 2048
 
 
 @dataclass
@@ -138,8 +139,9 @@ async def _judged(run: _Run, seconds: float) -> AsyncGenerator[None]:
         run.fail("tls", f"No secure connection: {(error.reason or 'handshake failed').replace('_', ' ').lower()}.")
     except (ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
         run.fail("reset", "The connection was closed by the other side.")
-    except h11.RemoteProtocolError as error:
-        run.fail("protocol", f"The answer is not HTTP: {error}.")
+    except h11.RemoteProtocolError:
+        # Without the library's words: they quote what came, and no probe reads out what a port says.
+        run.fail("protocol", "The answer is not HTTP, or not all of it.")
     except OSError as error:
         run.fail("unreachable", f"The host cannot be reached: {(error.strerror or 'no route').lower()}.")
 
@@ -166,7 +168,7 @@ async def _stream(
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     if target.secure:
         with run.timed("tls"):
-            reader, writer = await asyncio.open_connection(sock=connection, ssl=_trust(), server_hostname=target.host)
+            reader, writer = await asyncio.open_connection(sock=connection, ssl=trust(), server_hostname=target.host)
     else:
         reader, writer = await asyncio.open_connection(sock=connection)
     try:
@@ -194,25 +196,32 @@ async def _exchange(
     with run.timed("first_byte"):
         writer.write(machine.send(request) or b"")
         writer.write(machine.send(h11.EndOfMessage()) or b"")
+        first = await reader.read(_CHUNK)
+        if not first:
+            raise ConnectionResetError
+    machine.receive_data(first)
+    with run.timed("transfer"):
         event = await _next(machine, reader)
         while isinstance(event, h11.InformationalResponse):
             event = await _next(machine, reader)
-    if not isinstance(event, h11.Response):
-        raise ConnectionResetError
-    answer.status = event.status_code
-    answer.http_version = event.http_version.decode("ascii")
-    answer.location = next(
-        (value.decode("latin-1")[:2048] for name, value in event.headers if name == b"location"), None
-    )
+        if not isinstance(event, h11.Response):
+            raise h11.RemoteProtocolError("no response")
+        _note(event, answer)
+        received = 0
+        while received < _LONGEST_BODY and not answer.body_complete:
+            event = await _next(machine, reader)
+            received += len(event.data) if isinstance(event, h11.Data) else 0
+            answer.body_bytes = received
+            answer.body_complete = not isinstance(event, h11.Data)
+
+
+def _note(response: h11.Response, answer: _Answer) -> None:
+    locations = [value.decode("latin-1")[:_LONGEST_LOCATION] for name, value in response.headers if name == b"location"]
+    answer.status = response.status_code
+    answer.http_version = response.http_version.decode("ascii")
+    answer.location = locations[0] if locations else None
     answer.body_bytes = 0
     answer.body_complete = False
-    with run.timed("transfer"):
-        while answer.body_bytes < _LONGEST_BODY:
-            event = await _next(machine, reader)
-            if not isinstance(event, h11.Data):
-                answer.body_complete = True
-                return
-            answer.body_bytes += len(event.data)
 
 
 async def _next(machine: h11.Connection, reader: asyncio.StreamReader) -> object:
@@ -222,7 +231,7 @@ async def _next(machine: h11.Connection, reader: asyncio.StreamReader) -> object
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """Trust what SSL_CERT_FILE names, else the locked list of authorities: the same in every image."""
     import certifi  # noqa: PLC0415 no plain probe pays for it
 

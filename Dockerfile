@@ -1,0 +1,27 @@
+# One image for three computes: a Lambda function, a Fargate task, a pod. `python3 -m app` tells them apart.
+# Build: docker buildx build --platform linux/arm64 --build-arg COMMIT="$(git rev-parse HEAD)" .
+ARG BASE=public.ecr.aws/lambda/python:3.13
+
+FROM ${BASE} AS dependencies
+COPY requirements/app.txt /build/app.txt
+RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: \
+        --target /build/packages --requirement /build/app.txt \
+    && rm -rf /build/packages/bin \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /build/packages
+
+FROM ${BASE} AS code
+COPY app /build/app
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /build/app \
+    && chmod -R u=rwX,go=rX /build/app
+
+FROM ${BASE}
+COPY --from=dependencies /build/packages ${LAMBDA_TASK_ROOT}
+COPY --from=code /build/app ${LAMBDA_TASK_ROOT}/app
+ARG COMMIT=unknown
+ENV COMMIT=${COMMIT} \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# A number, so that Kubernetes can see that it is not root. Lambda brings its own user and ignores this one.
+USER 10001:10001
+EXPOSE 8080
+ENTRYPOINT ["python3", "-m", "app"]
