@@ -13,8 +13,8 @@ from components.base import Component
 RELEASE_TAGS = "release-*"
 """Tags of images that a production stack has run; no image with one ever expires."""
 
-# Lifecycle rules have to name a number. This one is more than a repository may hold.
-_ALL = 100_000
+# Lifecycle rules have to name a number; this one is more releases than anyone makes.
+_ALL = 9_999
 
 
 class ImageRegistry(Component):

@@ -182,8 +182,13 @@ Target = LambdaTarget | IpTarget
 class Compute(Protocol):
     """The surface every compute offers."""
 
-    target: Target
-    role: iam.Role
-    security_group_id: pulumi.Output[str] | None
-    log_group_name: pulumi.Output[str]
-    alarms: Sequence[cloudwatch.MetricAlarm]
+    @property
+    def target(self) -> Target: ...
+    @property
+    def role(self) -> iam.Role: ...
+    @property
+    def security_group_id(self) -> pulumi.Output[str] | None: ...
+    @property
+    def log_group_name(self) -> pulumi.Output[str]: ...
+    @property
+    def alarms(self) -> Sequence[cloudwatch.MetricAlarm]: ...
