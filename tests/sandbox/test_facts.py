@@ -216,6 +216,12 @@ def test_tags_and_policies_are_marked_where_the_sdk_has_them(kind: ResourceType)
 
 
 @every_type
+def test_groups_of_inputs_compile(kind: ResourceType) -> None:
+    assert [group.kind for group in kind.groups] == [group["kind"] for group in kind.facts.get("exclusive", ())]
+    assert {group.kind for group in kind.groups} <= {"conflicts", "exactly_one_of", "at_least_one_of"}
+
+
+@every_type
 def test_lists_compared_without_order_are_lists(kind: ResourceType) -> None:
     assert all((held(kind, text) or "").startswith("[]") for text in kind.facts.get("sets", ()))
 
