@@ -70,7 +70,7 @@ def carried(kind: ResourceType, old_inputs: Values, outputs: Values, inputs: Val
     kept = {path[0] for path, _ in kind.unset if len(path) == 1} | set(kind.computed)
     gone = {key for key in old_inputs if key not in inputs and key not in kept}
     result = {key: value for key, value in outputs.items() if key not in gone}
-    result.update(copy.deepcopy(inputs))
+    result.update((key, copy.deepcopy(value)) for key, value in inputs.items() if key != DEFAULTS)
     return result
 
 

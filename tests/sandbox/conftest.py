@@ -170,6 +170,16 @@ def cloud(account: Account, catalog: Catalog) -> Cloud:
 
 
 @pytest.fixture
+def unconfigured(cloud: Cloud) -> Callable[..., Cloud]:
+    """Return a function that makes one more connection to the same server, without configuring it."""
+
+    def attach(peer: str, stack: str = STACK) -> Cloud:
+        return Cloud(cloud.provider, peer, stack)
+
+    return attach
+
+
+@pytest.fixture
 def another(cloud: Cloud) -> Callable[..., Cloud]:
     """Return a function that attaches one more provider instance to the same server."""
 
