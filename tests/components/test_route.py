@@ -1,0 +1,205 @@
+"""The production rule of a service: the same resources for any compute, and an order that never depends on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.fargate_traffic import PROBE_PRIORITIES
+from components.front_door import FrontDoor, FrontDoorArgs
+from components.network import Network
+from components.route import DEEPEST_PATH, Route, clashes, priority
+from components.service import IpTarget, LambdaTarget, Target
+
+Deploy = Callable[..., Any]
+
+ALIAS = "arn:aws:lambda:us-east-1:123456789012:function:users:live"
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/users/1"
+SEGMENTS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12)
+PATHS = st.lists(SEGMENTS, max_size=DEEPEST_PATH).map(lambda segments: "/" + "/".join(segments))
+
+
+def out(value: str) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(value)
+
+
+def target(compute: str) -> Target:
+    if compute == "fargate":
+        return IpTarget(target_group_arn=out(GROUP))
+    return LambdaTarget(
+        function_name=out("users"), alias_name=out("live"), alias_arn=out(ALIAS), invoke_arn=out(f"invoke/{ALIAS}")
+    )
+
+
+@pytest.fixture
+def route(deploy: Deploy) -> Deploy:
+    """Deploy one route; return what it registered by `type::name`. The value is its URL."""
+
+    def run(kind: str, compute: str, path: str = "/users", **choices: Any) -> Any:
+        def program() -> pulumi.Output[str]:
+            door = FrontDoor(
+                "dev-front-door",
+                FrontDoorArgs(kind=kind, containers=compute == "fargate"),
+                network=Network("dev-network", flow_logs=False),
+            )
+            options = {"depends_on": [Network("dev-steady", flow_logs=False)], **choices}
+            return Route("dev-users", front_door=door, path=path, target=target(compute), **options).url
+
+        return deploy(program)
+
+    return run
+
+
+def own(recorded: Any) -> dict[str, Any]:
+    return {f"{r.type.split(':')[-1]}::{r.name}": r for r in recorded if r.parent.endswith("Route::dev-users")}
+
+
+def test_api_invokes_the_alias_of_a_function(route: Deploy) -> None:
+    recorded = route("http-api", "lambda", timeout=20)
+    made = recorded.one("Integration").inputs
+    assert (made["integrationType"], made["payloadFormatVersion"]) == ("AWS_PROXY", "2.0")
+    assert made["integrationUri"] == f"invoke/{ALIAS}"
+    assert made["timeoutMilliseconds"] == 20_000
+
+
+def test_api_alone_may_invoke_the_function_and_only_its_alias(route: Deploy) -> None:
+    recorded = route("http-api", "lambda")
+    allowed = recorded.one("Permission").inputs
+    assert (allowed["principal"], allowed["qualifier"]) == ("apigateway.amazonaws.com", "live")
+    assert allowed["sourceArn"] == "arn:aws:execute-api:us-east-1:123456789012:dev-front-door-1a2b3c4/*"
+    for made in recorded.all("apigatewayv2/route:Route"):
+        assert "aws:lambda/permission:Permission::dev-users" in made.depends_on
+
+
+def test_api_reaches_containers_by_its_link_through_the_listener(route: Deploy) -> None:
+    recorded = route("http-api", "fargate")
+    made = recorded.one("Integration").inputs
+    assert (made["integrationType"], made["connectionType"], made["integrationMethod"]) == (
+        "HTTP_PROXY",
+        "VPC_LINK",
+        "ANY",
+    )
+    assert made["connectionId"] == "dev-front-door-link-id"
+    assert made["integrationUri"].endswith("listener/dev-front-door-http-1a2b3c4")
+    assert recorded.all("Permission") == []
+
+
+@pytest.mark.parametrize("compute", ["lambda", "fargate"])
+def test_api_gives_up_when_aws_does(route: Deploy, compute: str) -> None:
+    assert route("http-api", compute, timeout=300).one("Integration").inputs["timeoutMilliseconds"] == 30_000
+
+
+@pytest.mark.parametrize("compute", ["lambda", "fargate"])
+def test_load_balancer_forwards_by_weight_even_to_one_group(route: Deploy, compute: str) -> None:
+    recorded = route("alb", compute)
+    rule = recorded.one("ListenerRule").inputs
+    (action,) = rule["actions"]
+    group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/dev-users-1a2b3c4/73e2d6bc24d8a067"
+    assert action["forward"]["targetGroups"] == [{"arn": GROUP if compute == "fargate" else group, "weight": 100}]
+    assert rule["conditions"] == [{"pathPattern": {"values": ["/users", "/users/*"]}}]
+    assert rule["priority"] == priority("/users")
+
+
+def test_function_behind_a_load_balancer_is_registered_once_it_may_be_called(route: Deploy) -> None:
+    recorded = route("alb", "lambda")
+    group = recorded.one("TargetGroup").inputs
+    assert (group["targetType"], group["lambdaMultiValueHeadersEnabled"]) == ("lambda", True)
+    allowed = recorded.one("Permission").inputs
+    assert (allowed["principal"], allowed["qualifier"]) == ("elasticloadbalancing.amazonaws.com", "live")
+    assert ":targetgroup/" in allowed["sourceArn"]
+    attached = recorded.one("TargetGroupAttachment")
+    assert attached.inputs["targetId"] == ALIAS
+    assert "aws:lambda/permission:Permission::dev-users" in attached.depends_on
+    assert "aws:lb/targetGroupAttachment:TargetGroupAttachment::dev-users" in recorded.one("ListenerRule").depends_on
+
+
+@pytest.mark.parametrize(
+    ("kind", "moved"),
+    [("http-api", ["Route::dev-users", "Route::dev-users-below"]), ("alb", ["ListenerRule::dev-users"])],
+)
+def test_move_updates_the_entry_in_place(route: Deploy, kind: str, moved: list[str]) -> None:
+    before, after = own(route(kind, "lambda")), own(route(kind, "fargate"))
+    assert set(moved) <= before.keys() & after.keys()
+    for name in moved:
+        changed = {key for key, value in after[name].inputs.items() if before[name].inputs.get(key) != value}
+        assert changed == {"target" if kind == "http-api" else "actions"}
+    # All else has another name in the other mode: it comes and goes, and nothing is replaced under its name.
+    assert before.keys() & after.keys() == set(moved)
+
+
+@pytest.mark.parametrize("kind", ["http-api", "alb"])
+@pytest.mark.parametrize("compute", ["lambda", "fargate"])
+def test_traffic_moves_only_when_the_compute_is_steady(route: Deploy, kind: str, compute: str) -> None:
+    recorded = route(kind, compute)
+    waiting = recorded.one("Integration") if (kind, compute) == ("http-api", "lambda") else recorded.one("ListenerRule")
+    assert "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup::dev-steady-default" in waiting.depends_on
+    if kind == "http-api":
+        integration = recorded.one("Integration")
+        entry = recorded.one("apigatewayv2/route:Route", "dev-users")
+        assert f"aws:apigatewayv2/integration:Integration::{integration.name}" in entry.depends_on
+
+
+@pytest.mark.parametrize(("path", "keys"), [("/", {"$default"}), ("/users", {"ANY /users", "ANY /users/{proxy+}"})])
+def test_prefix_of_an_api(route: Deploy, path: str, keys: set[str]) -> None:
+    recorded = route("http-api", "lambda", path)
+    assert {made.inputs["routeKey"] for made in recorded.all("apigatewayv2/route:Route")} == keys
+
+
+def test_root_gets_all_that_no_other_route_does(route: Deploy) -> None:
+    rule = route("alb", "fargate", "/").one("ListenerRule").inputs
+    assert rule["conditions"] == [{"pathPattern": {"values": ["/*"]}}]
+
+
+def test_url_of_a_service_is_that_of_the_front_door_and_its_path(route: Deploy) -> None:
+    front = "https://dev-front-door-1a2b3c4.execute-api.us-east-1.amazonaws.com"
+    assert route("http-api", "lambda", "/users").value == f"{front}/users"
+    assert route("http-api", "lambda", "/").value == front
+
+
+def test_address_behind_an_entry_without_load_balancer_is_refused(deploy: Deploy) -> None:
+    def program() -> None:
+        door = FrontDoor("dev-front-door", FrontDoorArgs(), network=Network("dev-network", flow_logs=False))
+        Route("dev-users", front_door=door, path="/users", target=target("fargate"))
+
+    with pytest.raises(ValueError, match="dev-front-door has no load balancer"):
+        deploy(program)
+
+
+@given(path=PATHS)
+def test_priority_is_one_that_listeners_take_and_probes_do_not(path: str) -> None:
+    assert 1 <= priority(path) <= 50_000
+    assert priority(path) not in PROBE_PRIORITIES
+
+
+@given(path=PATHS, more=SEGMENTS)
+def test_specific_path_comes_before_the_general_one(path: str, more: str) -> None:
+    deeper = f"{path.rstrip('/')}/{more}"
+    if deeper.count("/") <= DEEPEST_PATH:
+        assert priority(deeper) < priority(path)
+
+
+def test_priority_of_a_path_never_changes() -> None:
+    # Numbers of a release: another one would reorder the rules of every running stack.
+    assert [priority(path) for path in ("/", "/users", "/users/admin")] == [50_000, 48_780, 44_172]
+
+
+def test_path_with_too_many_segments_is_refused() -> None:
+    with pytest.raises(ValueError, match="has 9 segments; a route may have 8"):
+        priority("/a" * 9)
+
+
+def test_two_paths_that_want_one_priority_are_found() -> None:
+    seen: dict[int, str] = {}
+    for number in range(10_000):
+        path = f"/p{number}"
+        if (other := seen.setdefault(priority(path), path)) != path:
+            break
+    else:
+        pytest.fail("no two of ten thousand paths share one of 3,700 places")
+    assert clashes(["/", path, "/users", other, other]) == [tuple(sorted((path, other)))]
+    assert clashes(["/", "/users", "/users"]) == []
