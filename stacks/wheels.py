@@ -89,8 +89,7 @@ def check_native(root: Path, architecture: str) -> None:
         is_elf = head.startswith(b"\x7fELF")
         if not is_elf and path.suffix not in _NATIVE_SUFFIXES:
             continue
-        byte_order = "big" if head[5:6] == b"\x02" else "little"
-        machine = int.from_bytes(head[18:20], byte_order) if is_elf else None
+        machine = int.from_bytes(head[18:20], "little") if is_elf else None
         if machine != wanted:
             found = names.get(machine, f"ELF machine {machine}") if machine is not None else "no Linux binary"
             message = f"{path.relative_to(root).as_posix()} is built for {found}, the function runs on {architecture}."
