@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import sandbox.control.facts as facts_module
-from sandbox.control import paths
+from sandbox.control import paths, schema_gen
 from sandbox.control.facts import Catalog, ResourceType
 from sandbox.control.hooks import HOOKS
 from sandbox.control.rules import compile_rule
@@ -213,6 +213,14 @@ def test_tags_and_policies_are_marked_where_the_sdk_has_them(kind: ResourceType)
     assert kind.tagged == ("tagsAll" in kind.outputs)
     documents = {name for name, found in kind.inputs.items() if found == "json"}
     assert documents <= set(kind.facts.get("json", ()))
+
+
+@every_type
+def test_secret_outputs_are_those_that_the_sdk_keeps_secret(kind: ResourceType) -> None:
+    module, file, base = re.split("[:/]", kind.token)[1:]
+    source = schema_gen.sources(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower())[base]
+    found = re.search(r"additional_secret_outputs=\[(.*?)\]", source)
+    assert kind.secret == set(re.findall(r'"(\w+)"', found[1] if found else ""))
 
 
 @every_type
