@@ -21,6 +21,8 @@ from automation.toolchain.versions import ask, remembered, show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
 HEADINGS = ("tool", "version", "from", "status", "what to do")
 _SET_UP = "make setup"
 _SHOWN = 3
@@ -35,6 +37,9 @@ class Status(Enum):
     ABSENT = "not here"
 
 
+_STYLE = {Status.OK: "", Status.MISSING: "red", Status.OUTDATED: "red", Status.ABSENT: "dim"}
+
+
 @dataclass(frozen=True)
 class Tool:
     """One tool: `origin` says where it was found, `fix` the command or sentence that helps when it was not."""
@@ -44,6 +49,12 @@ class Tool:
     origin: str
     status: Status
     fix: str = ""
+
+    def document(self) -> dict[str, str]:
+        """Return what a program reads."""
+        return {"name": self.name, "version": self.version, "origin": self.origin, "status": self.status.value} | (
+            {"fix": self.fix} if self.fix else {}
+        )
 
 
 def report() -> tuple[list[Tool], bool]:
@@ -72,6 +83,16 @@ def diagnose() -> list[Tool]:
 def rows(tools: Sequence[Tool]) -> list[tuple[str, str, str, str, str]]:
     """Return the table's rows, under `HEADINGS`."""
     return [(tool.name, tool.version or "–", tool.origin or "–", tool.status.value, tool.fix) for tool in tools]
+
+
+def table(tools: Sequence[Tool]) -> Table:
+    """Return the table for a terminal; `main` prints the same rows where rich is not installed yet."""
+    from rich.table import Table  # noqa: PLC0415 this module also runs before the environment exists
+
+    view = Table(*HEADINGS, box=None, header_style="bold", pad_edge=False)
+    for tool, row in zip(tools, rows(tools), strict=True):
+        view.add_row(*row, style=_STYLE[tool.status])
+    return view
 
 
 def _python() -> Tool:

