@@ -42,6 +42,7 @@ def bundle(root: Path, architecture: str = "arm64") -> ZipArtifact:
     """Return the package of the project at `root`, built only when its inputs changed."""
     if architecture not in _ARCHITECTURES:
         raise BundleError(f"Lambda has no architecture {architecture!r}.", f"Choose {' or '.join(_ARCHITECTURES)}.")
+    root = root.resolve()
     lock = _lock(root)
     app = _app(root)
     store = root / ".modeshift" / "build"
@@ -55,7 +56,7 @@ def bundle(root: Path, architecture: str = "arm64") -> ZipArtifact:
         digest = hashlib.sha256(target.read_bytes()).digest()
     except OSError as error:
         raise _of_disk(error, store) from error
-    return ZipArtifact(path=str(target.resolve()), sha256=base64.b64encode(digest).decode())
+    return ZipArtifact(path=str(target), sha256=base64.b64encode(digest).decode())
 
 
 def describe_bundle(artifact: ZipArtifact) -> dict[str, str | int]:

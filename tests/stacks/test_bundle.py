@@ -179,6 +179,13 @@ def test_changed_inputs_build_anew_and_going_back_does_not(project: Project, mon
     assert bundle(project.root) == first
 
 
+def test_the_folder_may_be_named_from_where_one_stands(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    artifact = bundle(Path())
+    assert Path(artifact.path).is_absolute()
+    assert artifact == bundle(project.root)
+
+
 def test_a_renamed_file_is_a_change(project: Project) -> None:
     project.write("app/a.py", "")
     first = bundle(project.root)
