@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the models, the profiles and the rules: `python -m stacks.reference > docs/settings.md`."""
+"""Write docs/settings.md from models, profiles and rules: `python -m stacks.reference > docs/settings.md`."""
 
 from __future__ import annotations
 

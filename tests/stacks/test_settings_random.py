@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stacks.errors import SettingsError
+from stacks.errors import Problem, SettingsError
 from stacks.load import describe, load, resolve
 from stacks.regions import INTERFACE_ENDPOINTS, REGIONS
 from stacks.rules.sizes import FARGATE
@@ -114,7 +114,7 @@ JUNK = st.recursive(
 
 
 @given(configs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_valid_settings_resolve_the_same_from_text_and_values(config: dict[str, object]) -> None:
     resolved = resolve("any", config)
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
@@ -129,19 +129,20 @@ def test_valid_settings_resolve_the_same_from_text_and_values(config: dict[str, 
 
 
 @given(configs(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_mutation_resolves_or_is_refused_with_keys_and_reasons(
     config: dict[str, object], data: st.DataObject
 ) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         _mutate(config, data)
 
+    problems: tuple[Problem, ...] = ()
     try:
         resolve("any", config)
     except SettingsError as error:
-        assert error.problems
-        assert all(problem.key and problem.why for problem in error.problems)
-        assert "in the settings of stack any" in str(error)
+        problems = error.problems
+        assert problems  # noqa: PT017 a refusal without a reason would be one nobody can act on
+    assert all(problem.key and problem.why for problem in problems)
 
 
 def _mutate(tree: object, data: st.DataObject) -> None:
@@ -176,7 +177,7 @@ TEXTS = configs().map(lambda config: yaml.safe_dump({"config": config}))
 
 
 @given(TEXTS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_written_file_means_what_was_written(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
@@ -184,7 +185,7 @@ def test_a_written_file_means_what_was_written(file: Path, text: str) -> None:
 
 
 @given(st.one_of(st.text(), st.text("{}[]:,-&*!?'\"# \nab01", max_size=60), TEXTS), st.integers(0), st.text(max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_text_is_read_or_refused(file: Path, text: str, place: int, noise: str) -> None:
     at = place % (len(text) + 1)
     file.write_bytes((text[:at] + noise + text[at:]).encode("utf-8", "surrogatepass"))
