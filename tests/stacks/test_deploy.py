@@ -1,0 +1,273 @@
+"""What each stack registers, in either mode: the whole graph by type and name, its tags, and what a switch leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.service import ImageArtifact, ZipArtifact
+from stacks import deploy as deploying
+from stacks import program
+from stacks.load import Resolved, resolve
+from stacks.mapping import front_door_args, lambda_options, scaling, secret_ref, service_args
+from tests.components.conftest import Recorded, Recording, record
+
+Accepted = Callable[..., Resolved]
+Deployed = Callable[[str, str], Recording]
+
+GRAPHS = Path(__file__).parent / "graphs"
+PACKAGE = ZipArtifact(path=__file__, sha256="c2hhMjU2")
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:" + "ab" * 32
+MODES = ("serverless", "container")
+
+# AWS takes no narrower resource for these.
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "logs:DescribeLogGroups",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the package, which takes seconds to build; return the architectures it was asked for."""
+    asked: list[str] = []
+
+    def bundle(root: Path, architecture: str) -> ZipArtifact:
+        asked.append(architecture)
+        return PACKAGE
+
+    monkeypatch.setattr(deploying, "bundle", bundle)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Deployed:
+    """Deploy a stack of the repository in a mode, once for all tests that only look at it."""
+
+    @cache
+    def run(stack: str, mode: str) -> Recording:
+        placement = {"modeshift:container": {"placement": "public"}} if stack == "dev" else {}
+        config = {"aws:region": "us-east-1", "modeshift:mode": mode, "modeshift:image": IMAGE, **placement}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deploying, "bundle", lambda root, architecture: PACKAGE)
+            return record(lambda: deploying.deploy(resolve(stack, config), GRAPHS))
+
+    return run
+
+
+@pytest.fixture
+def up(accepted: Accepted, built: list[str]) -> Callable[..., Recording]:
+    """Deploy a stack with settings of the test's own; the value is its outputs."""
+
+    def run(stack: str = "dev", **settings: Any) -> Recording:
+        if stack == "dev":
+            settings.setdefault("container", {"placement": "public"})
+        resolved = accepted(stack, image=IMAGE, **settings)
+        return record(lambda: deploying.deploy(resolved, GRAPHS))
+
+    return run
+
+
+def graph(recorded: Recording) -> list[str]:
+    return sorted(f"{r.type} {r.name} < {r.parent}" for r in recorded)
+
+
+def key(resource: Recorded) -> tuple[str, str, str]:
+    return (resource.type, resource.name, resource.parent)
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("mode", MODES)
+def test_graph_is_the_recorded_one(deployed: Deployed, stack: str, mode: str) -> None:
+    found = graph(deployed(stack, mode))
+    golden = GRAPHS / f"{stack}-{mode}.txt"
+    if os.environ.get("WRITE_GRAPHS"):
+        golden.write_text("\n".join(found) + "\n", encoding="utf-8")
+    expected = golden.read_text(encoding="utf-8").splitlines()
+    assert len(found) == len(set(found))
+    assert set(found) == set(expected), (
+        f"The stack's resources changed. If that is meant, record them: WRITE_GRAPHS=1 pytest {Path(__file__).name}"
+    )
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_switch_leaves_the_base_as_it_is(deployed: Deployed, stack: str) -> None:
+    serverless, container = (
+        {key(r): r.inputs for r in deployed(stack, mode) if r.custom and r.type != "pulumi:providers:aws"}
+        for mode in MODES
+    )
+    shared = serverless.keys() & container.keys()
+    of_base = ("components:Network::", "components:CustomerKey::", "components:HttpApi::")
+    base = {k for k in serverless | container if any(part in k[2] for part in of_base)}
+    assert base
+    assert base <= shared
+    changed = {k: sorted(p for p in serverless[k] if serverless[k][p] != container[k].get(p)) for k in shared}
+    assert {k: v for k, v in changed.items() if v} == {
+        ("aws:apigatewayv2/route:Route", f"{stack}-netprobe", f"modeshift:components:Route::{stack}-netprobe"): [
+            "target"
+        ]
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_everything_carries_the_stacks_tags_and_its_own_name(up: Callable[..., Recording], mode: str) -> None:
+    recorded = up("prod", mode=mode, owner="search", costCenter="4711", tags={"Team": "a", "Owner-Of-Data": "b"})
+    (provider,) = recorded.all("pulumi:providers:aws")
+    assert json.loads(provider.inputs["defaultTags"])["tags"] == {
+        "Team": "a",
+        "Owner-Of-Data": "b",
+        "Environment": "prod",
+        "Owner": "search",
+        "Cost-Center": "4711",
+        "modeshift:project": "project",
+        "modeshift:stack": "prod",
+    }
+    assert [r.name for r in recorded if "tags" in r.inputs and r.inputs["tags"].get("Name") != r.name] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_roles_name_what_they_act_on(deployed: Deployed, mode: str) -> None:
+    policies = deployed("prod", mode).all("RolePolicy")
+    assert policies
+    for statement in (s for policy in policies for s in json.loads(policy.inputs["policy"])["Statement"]):
+        assert all("*" not in action for action in statement["Action"]), statement
+        if "*" in statement["Resource"]:
+            assert set(statement["Action"]) <= WITHOUT_RESOURCE, statement
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_only_keys_of_production_are_kept(deployed: Deployed, mode: str) -> None:
+    kept = {(r.type, r.protect, r.retain) for r in deployed("prod", mode) if r.protect or r.retain}
+    assert kept == {("aws:kms/key:Key", True, True), ("aws:kms/alias:Alias", True, True)}
+    assert not [r for r in deployed("staging", mode) if r.protect or r.retain]
+
+
+def test_stack_of_containers_builds_no_package(up: Callable[..., Recording], built: list[str]) -> None:
+    up(mode="container")
+    assert built == []
+
+
+def test_package_is_built_once_for_all_functions(up: Callable[..., Recording], built: list[str]) -> None:
+    services = {"netprobe": {"route": "/"}, "users": {"route": "/users"}}
+    recorded = up(services=services, serverless={"architecture": "x86_64"})
+    assert built == ["x86_64"]
+    assert [f.inputs["architectures"] for f in recorded.all("lambda/function:Function")] == [["x86_64"], ["x86_64"]]
+
+
+def test_services_of_both_modes_share_one_entry(up: Callable[..., Recording]) -> None:
+    services = {"netprobe": {"route": "/"}, "users": {"route": "/users", "mode": "container"}}
+    recorded = up(services=services)
+    kinds = {made.name: made.inputs["integrationType"] for made in recorded.all("Integration")}
+    assert kinds == {"dev-netprobe-lambda": "AWS_PROXY", "dev-users-link": "HTTP_PROXY"}
+    assert len(recorded.all("Api")) == 1
+    assert recorded.value["services"]["users"]["mode"] == "container"
+    assert recorded.value["services"]["netprobe"]["mode"] == "serverless"
+
+
+def test_outputs_say_where_to_look(deployed: Deployed) -> None:
+    url = "https://dev-front-door-1a2b3c4.execute-api.us-east-1.amazonaws.com"
+    assert deployed("dev", "serverless").value == {
+        "url": url,
+        "mode": "serverless",
+        "region": "us-east-1",
+        "networkId": "dev-network-vpc",
+        "services": {
+            "netprobe": {
+                "mode": "serverless",
+                "compute": "lambda",
+                "url": url,
+                "logGroup": "/aws/lambda/dev-netprobe",
+            }
+        },
+        "logGroups": {"access": "/aws/vendedlogs/apis/dev-front-door", "flow": "dev-network-flow-1a2b3c4"},
+    }
+
+
+def test_stack_goes_to_the_account_it_names_alone(up: Callable[..., Recording], deployed: Deployed) -> None:
+    (named,) = up(account="123456789012").all("pulumi:providers:aws")
+    assert json.loads(named.inputs["allowedAccountIds"]) == ["123456789012"]
+    (free,) = deployed("dev", "serverless").all("pulumi:providers:aws")
+    assert "allowedAccountIds" not in free.inputs
+
+
+def test_connection_outlives_the_longest_request(accepted: Accepted) -> None:
+    services = {"netprobe": {"route": "/"}, "slow": {"route": "/slow", "timeout": 300}}
+    assert front_door_args(accepted(frontDoor="alb", services=services).settings, None).idle_timeout == 305
+    assert front_door_args(accepted().settings, None).idle_timeout == 60
+
+
+def test_service_knows_its_environment(accepted: Accepted) -> None:
+    settings = accepted("staging", services={"netprobe": {"route": "/", "env": {"LEVEL": "1"}}}).settings
+    args = service_args(settings, "netprobe", artifact=ImageArtifact(reference=IMAGE), key_arn=None)
+    assert args.environment == {"ENVIRONMENT": "staging", "LEVEL": "1"}
+    assert args.log_retention_days == 14
+
+
+def test_scaling_is_taken_over_in_the_order_of_names(accepted: Accepted) -> None:
+    given = {
+        "min": 2,
+        "max": 8,
+        "spotPercent": 50,
+        "steps": [{"cpuPercent": 80, "change": 2}],
+        "schedules": {
+            "night": {"cron": "cron(0 20 ? * * *)", "min": 1, "max": 2},
+            "day": {"cron": "cron(0 8 ? * MON-FRI *)", "min": 3, "max": 8, "timezone": "Europe/Berlin"},
+        },
+    }
+    made = scaling(
+        accepted(services={"netprobe": {"route": "/", "scaling": given}}).settings.services["netprobe"].scaling
+    )
+    assert (made.min, made.max, made.spot_percent) == (2, 8, 50)
+    assert [(s.name, s.timezone) for s in made.schedules] == [("day", "Europe/Berlin"), ("night", "UTC")]
+    assert [(s.cpu_percent, s.change) for s in made.steps] == [(80, 2)]
+
+
+def test_functions_get_what_only_functions_have(accepted: Accepted) -> None:
+    given = {"snapStart": True, "tracing": False, "reservedConcurrency": 7, "deadLetter": False}
+    made = lambda_options(accepted(serverless=given).settings.serverless)
+    assert (made.snap_start, made.tracing, made.reserved_concurrency, made.dead_letter) == (True, False, 7, False)
+
+
+@pytest.mark.parametrize(
+    ("reference", "arn", "key"),
+    [
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf:groq::", "llm-AbCdEf", "groq"),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf", "llm-AbCdEf", None),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf:::", "llm-AbCdEf", None),
+    ],
+)
+def test_secret_is_taken_apart(reference: str, arn: str, key: str | None) -> None:
+    found = secret_ref("GROQ", reference)
+    assert found.arn == f"arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/{arn}"
+    assert (found.name, found.key) == ("GROQ", key)
+
+
+def test_mistake_in_the_settings_ends_the_program_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(GRAPHS))
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"modeshift:mode": "containers", "modeshift:environment": "dev"}))
+    with pytest.raises(pulumi.RunError, match="containers"):
+        record(program.main)
+
+
+def test_whole_config_is_read_however_the_host_hands_it_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"modeshift:owner": "a", "modeshift:modee": "x"}))
+    assert program.engine_config() == {"modeshift:owner": "a", "modeshift:modee": "x"}
+
+    def called() -> dict[str, str]:
+        pulumi.runtime.set_all_config({"modeshift:owner": "b"})
+        return program.engine_config()
+
+    assert record(lambda: pulumi.Output.from_input(called())).value["modeshift:owner"] == "b"
