@@ -88,3 +88,12 @@ def test_lambda_gets_its_own_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit):
         importlib.import_module("app.__main__").main()
     assert started == [("/lambda-entrypoint.sh", ["/lambda-entrypoint.sh", "app.handler.lambda_handler"])]
+
+
+def test_a_cold_start_imports_nothing_that_only_some_requests_need() -> None:
+    program = "import sys, app.handler; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=_PATIENCE
+    )
+    heavy = {"boto3", "botocore", "h11", "httpx", "certifi", "uvicorn", "app.services.netprobe.probes"}
+    assert heavy.isdisjoint(done.stdout.split())

@@ -56,8 +56,10 @@ class Project:
         path = self.wheels / f"{name}-1.0-{tag}.whl"
         with zipfile.ZipFile(path, "w") as file:
             for member, data in content.items():
-                file.writestr(member, data)
-            file.writestr(f"{info}/RECORD", "".join(f"{member},,\n" for member in [*content, f"{info}/RECORD"]))
+                file.writestr(zipfile.ZipInfo(member), data)
+            file.writestr(
+                zipfile.ZipInfo(f"{info}/RECORD"), "".join(f"{member},,\n" for member in [*content, f"{info}/RECORD"])
+            )
         return f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
     def lock(self, *lines: str) -> None:

@@ -1,4 +1,4 @@
-"""NetProbe's routes."""
+"""NetProbe's routes. What a probe needs is imported by the first one: a cold start answers without it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from fastapi import APIRouter
 from app.core.problems import InvalidField, ProblemError, documented
 from app.services.netprobe.guard import Guard
 from app.services.netprobe.models import HttpRequest, HttpResult, TcpRequest, TcpResult
-from app.services.netprobe.probes import probe_http, probe_tcp
 from app.services.netprobe.settings import NetprobeSettings
 
 
@@ -23,12 +22,16 @@ def router(environ: Mapping[str, str]) -> APIRouter:
     async def tcp(request: TcpRequest) -> TcpResult:
         """Try to open a TCP connection and time it."""
         _check_port(guard, request.port, "body.port")
+        from app.services.netprobe.probes import probe_tcp  # noqa: PLC0415
+
         return await probe_tcp(request, guard)
 
     @routes.post("/http")
     async def http(request: HttpRequest) -> HttpResult:
         """Send a GET or HEAD and time every phase until the body is read."""
         _check_port(guard, request.target.port, "body.url")
+        from app.services.netprobe.probes import probe_http  # noqa: PLC0415
+
         return await probe_http(request, guard)
 
     return routes
