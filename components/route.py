@@ -29,7 +29,7 @@ def priority(path: str) -> int:
     """Return the listener priority of a path: the same whatever other paths there are, and deeper paths first.
 
     Each depth has a band of numbers in which a path's place is its hash, so adding a service moves no other. Two paths
-    of one depth may want the same place: `clashes` finds them.
+    of one depth may want the same place; whoever knows all paths refuses that.
 
     Raises:
         ValueError: The path has too many segments.
@@ -42,17 +42,6 @@ def priority(path: str) -> int:
     if depth == 0:
         return _LAST
     return _FIRST + (DEEPEST_PATH - depth) * _BAND + zlib.crc32(path.encode()) % _BAND
-
-
-def clashes(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of paths that want the same priority; renaming either path resolves it."""
-    owners: dict[int, str] = {}
-    found: list[tuple[str, str]] = []
-    for path in sorted(set(paths)):
-        owner = owners.setdefault(priority(path), path)
-        if owner != path:
-            found.append((owner, path))
-    return found
 
 
 class Route(Component):

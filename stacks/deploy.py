@@ -20,6 +20,7 @@ from components.service import ImageArtifact, ZipArtifact
 from stacks.bundle import bundle
 from stacks.load import Resolved
 from stacks.mapping import front_door_args, image_of, lambda_options, provider_args, runs, service_args
+from stacks.places import check_places
 from stacks.settings import Compute, StackSettings
 
 Outputs = dict[str, pulumi.Input[object]]
@@ -46,8 +47,14 @@ class _Base:
 
 
 def deploy(resolved: Resolved, root: Path) -> Outputs:
-    """Create a stack and return its outputs."""
-    # First of all: a package that cannot be built must leave nothing half done.
+    """Create a stack and return its outputs.
+
+    Raises:
+        SettingsError: Two services get in each other's way.
+        BundleError: The package of the functions cannot be built. In both cases nothing has been created.
+
+    """
+    check_places(resolved)
     artifacts = _artifacts(resolved.settings, root)
 
     opts = pulumi.ResourceOptions(providers=[aws.Provider("aws", provider_args(resolved, pulumi.get_project()))])

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.fargate_traffic import PROBE_PRIORITIES
-from components.front_door import FrontDoor, FrontDoorArgs
+from components.front_door import FrontDoor, FrontDoorArgs, Kind
 from components.network import Network
-from components.route import DEEPEST_PATH, Route, clashes, priority
+from components.route import DEEPEST_PATH, Route, priority
 from components.service import IpTarget, LambdaTarget, Target
 
 Deploy = Callable[..., Any]
@@ -40,15 +40,18 @@ def target(compute: str) -> Target:
 def route(deploy: Deploy) -> Deploy:
     """Deploy one route; return what it registered by `type::name`. The value is its URL."""
 
-    def run(kind: str, compute: str, path: str = "/users", **choices: Any) -> Any:
+    def run(kind: Kind, compute: str, path: str = "/users", **choices: Any) -> Any:
         def program() -> pulumi.Output[str]:
             door = FrontDoor(
                 "dev-front-door",
                 FrontDoorArgs(kind=kind, containers=compute == "fargate"),
                 network=Network("dev-network", flow_logs=False),
             )
-            options = {"depends_on": [Network("dev-steady", flow_logs=False)], **choices}
-            return Route("dev-users", front_door=door, path=path, target=target(compute), **options).url
+            steady = Network("dev-steady", flow_logs=False)
+            made = Route(
+                "dev-users", front_door=door, path=path, target=target(compute), depends_on=[steady], **choices
+            )
+            return made.url
 
         return deploy(program)
 
@@ -191,15 +194,3 @@ def test_priority_of_a_path_never_changes() -> None:
 def test_path_with_too_many_segments_is_refused() -> None:
     with pytest.raises(ValueError, match="has 9 segments; a route may have 8"):
         priority("/a" * 9)
-
-
-def test_two_paths_that_want_one_priority_are_found() -> None:
-    seen: dict[int, str] = {}
-    for number in range(10_000):
-        path = f"/p{number}"
-        if (other := seen.setdefault(priority(path), path)) != path:
-            break
-    else:
-        pytest.fail("no two of ten thousand paths share one of 3,700 places")
-    assert clashes(["/", path, "/users", other, other]) == [tuple(sorted((path, other)))]
-    assert clashes(["/", "/users", "/users"]) == []

@@ -12,9 +12,12 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.fargate_traffic import probe_priority
+from components.route import priority
 from components.service import ImageArtifact, ZipArtifact
 from stacks import deploy as deploying
 from stacks import program
+from stacks.errors import SettingsError
 from stacks.load import Resolved, resolve
 from stacks.mapping import front_door_args, lambda_options, scaling, secret_ref, service_args
 from tests.components.conftest import Recorded, Recording, record
@@ -253,6 +256,38 @@ def test_secret_is_taken_apart(reference: str, arn: str, key: str | None) -> Non
     found = secret_ref("GROQ", reference)
     assert found.arn == f"arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/{arn}"
     assert (found.name, found.key) == ("GROQ", key)
+
+
+def meeting(kind: str) -> tuple[str, str]:
+    """Return two names or paths that want one place; among ten thousand there are some."""
+    seen: dict[int, str] = {}
+    for number in range(10_000):
+        name = f"p{number}"
+        place = priority(f"/{name}") if kind == "path" else probe_priority(f"dev-{name}")
+        if (other := seen.setdefault(place, name)) != name:
+            return min(other, name), max(other, name)
+    return pytest.fail("no two want one place")
+
+
+def test_two_paths_that_want_one_place_are_refused_before_anything_is_made(
+    up: Callable[..., Recording], built: list[str]
+) -> None:
+    first, second = meeting("path")
+    services = {"root": {"route": "/"}, "first": {"route": f"/{first}"}, "second": {"route": f"/{second}"}}
+    with pytest.raises(SettingsError, match=rf"modeshift:services\.second\.route[\s\S]*/{first} of first"):
+        up(services=services)
+    assert built == []
+
+
+def test_two_names_that_want_one_place_are_refused(up: Callable[..., Recording]) -> None:
+    first, second = meeting("name")
+    with pytest.raises(SettingsError, match=rf"modeshift:services\.{second}[\s\S]*probes as {first}"):
+        up(services={first: {"route": "/"}, second: {"route": "/b"}})
+
+
+def test_path_too_deep_for_a_place_is_refused(up: Callable[..., Recording]) -> None:
+    with pytest.raises(SettingsError, match="has too many segments"):
+        up(services={"root": {"route": "/"}, "deep": {"route": "/a" * 9}})
 
 
 def test_mistake_in_the_settings_ends_the_program_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
