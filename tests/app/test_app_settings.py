@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
 from app.core.settings import EnvironmentSettings, Settings, SettingsError
 from app.services.netprobe.settings import NetprobeSettings
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 CLASSES: tuple[type[EnvironmentSettings], ...] = (Settings, NetprobeSettings)
 
 
@@ -17,6 +20,15 @@ def test_every_setting_has_a_default_and_a_meaning() -> None:
         settings.from_environ({})
         for name, field in settings.model_fields.items():
             assert field.description, f"{settings.__name__}.{name} does not say what it is"
+
+
+def test_the_documentation_lists_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", (REPOSITORY / "docs/app.md").read_text(), re.MULTILINE))
+    for settings in CLASSES:
+        defaults = settings.from_environ({})
+        for name, field in settings.model_fields.items():
+            default = str(getattr(defaults, name) or "none").replace(", ", ",")
+            assert rows[str(field.alias)].strip("`") == default
 
 
 def test_unset_means_production() -> None:
