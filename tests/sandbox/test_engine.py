@@ -1,0 +1,247 @@
+"""The real engine runs plain programs against the sandbox: from the first preview to an empty account."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from automation.language_host import serve
+from sandbox.control import faults
+from sandbox.control.account import Account
+from sandbox.control.faults import Rule
+from sandbox.server import running
+
+_TIMEOUT = 120
+
+WEB = """
+import json
+from pathlib import Path
+
+import pulumi
+from pulumi_aws import ec2, lb
+
+settings = json.loads(Path("settings.json").read_text())
+vpc = ec2.Vpc("net", cidr_block="10.20.0.0/16", tags=settings.get("tags"))
+subnets = [
+    ec2.Subnet(f"net-{zone}", vpc_id=vpc.id, cidr_block=f"10.20.{at}.0/24", availability_zone=zone)
+    for at, zone in enumerate(("us-east-1a", "us-east-1b"))
+]
+group = ec2.SecurityGroup("web", vpc_id=vpc.id, description="Web")
+balancer = lb.LoadBalancer(
+    "web", subnets=[subnet.id for subnet in subnets], security_groups=[group.id], internal=True
+)
+targets = lb.TargetGroup("web", port=settings.get("port", 80), protocol="HTTP", target_type="ip", vpc_id=vpc.id)
+forward = lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn)
+lb.Listener("web", load_balancer_arn=balancer.arn, port=80, protocol="HTTP", default_actions=[forward])
+pulumi.export("dns", balancer.dns_name)
+pulumi.export("vpc", vpc.id)
+"""
+QUEUES = """
+from pulumi_aws import sqs
+
+for name in ("one", "two"):
+    sqs.Queue(name)
+"""
+IMPORTED = """
+import json
+from pathlib import Path
+
+import pulumi
+from pulumi_aws import sqs
+
+settings = json.loads(Path("settings.json").read_text())
+options = pulumi.ResourceOptions(import_=settings.get("import"), retain_on_delete=True)
+pulumi.export("url", sqs.Queue("jobs", name="jobs", delay_seconds=settings.get("delay", 5), opts=options).url)
+"""
+REGIONS = """
+import pulumi
+from pulumi_aws import Provider, sqs
+
+tags = {"tags": {"Owner": pulumi.get_stack()}}
+elsewhere = Provider("elsewhere", region="ap-south-1", default_tags=tags)
+for at in range(4):
+    sqs.Queue(f"near-{at}")
+    sqs.Queue(f"far-{at}", opts=pulumi.ResourceOptions(provider=elsewhere))
+"""
+
+
+def _pulumi() -> str:
+    found = shutil.which("pulumi")
+    if found is None:
+        from automation.toolchain import pulumi_binary  # noqa: PLC0415 - needed only without a CLI on PATH
+
+        return str(pulumi_binary())
+    return found
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack whose program reads `settings.json`, brought up by the engine."""
+
+    folder: Path
+    name: str
+    environment: dict[str, str]
+
+    def settle(self, **settings: object) -> None:
+        (self.folder / "settings.json").write_text(json.dumps(settings))
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [_pulumi(), *arguments, "--non-interactive", "--stack", self.name],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
+    def summary(self, operation: str) -> dict[str, int]:
+        """Carry an operation out and return how many resources it created, updated and so on."""
+        log = self.folder / "events"
+        confirmed = () if operation == "preview" else ("--yes", "--skip-preview")
+        done = self.pulumi(operation, "--event-log", str(log), *confirmed)
+        assert done.returncode == 0, done.stdout + done.stderr
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        log.unlink()
+        return next(event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event)
+
+    def failure(self, operation: str) -> str:
+        done = self.pulumi(operation, *(() if operation == "preview" else ("--yes", "--skip-preview")))
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    def output(self, name: str) -> str:
+        return str(json.loads(self.pulumi("stack", "output", "--json").stdout)[name])
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A server and its account, for any number of stacks."""
+
+    folder: Path
+    environment: dict[str, str]
+    account: Account
+
+    def stack(self, program: str, name: str = "dev", region: str = "us-east-1") -> Stack:
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        (folder / f"Pulumi.{name}.yaml").write_text(f"config:\n  aws:region: {region}\n")
+        (folder / "__main__.py").write_text(program)
+        stack = Stack(folder, name, self.environment)
+        stack.settle()
+        made = stack.pulumi("stack", "init")
+        assert made.returncode == 0, made.stderr
+        return stack
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    (tmp_path / "state").mkdir()
+    with running(tmp_path / "account") as providers, serve(port=0, lists_packages=False) as host:
+        environment = {
+            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
+            "PULUMI_DEBUG_COMMANDS": "true",
+            "PULUMI_DEBUG_LANGUAGES": f"python:{host}",
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{providers},awsx:{providers}",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        account = Account(tmp_path / "account")
+        yield Sandbox(tmp_path, environment, account)
+        account.close()
+
+
+def test_a_stack_from_first_preview_to_empty_account(sandbox: Sandbox) -> None:
+    stack = sandbox.stack(WEB)
+    assert stack.summary("preview") == {"create": 8}
+    assert sandbox.account.summary() == {}, "a preview creates nothing"
+    assert stack.summary("up") == {"create": 8}
+    assert stack.output("dns").startswith("internal-web-")
+    assert stack.summary("up") == {"same": 8}
+
+    stack.settle(tags={"Name": "net"})
+    assert stack.summary("up") == {"same": 7, "update": 1}
+
+    # The target group gets a successor before it goes, for its name is generated; the listener moves in between.
+    stack.settle(tags={"Name": "net"}, port=8080)
+    assert stack.summary("preview") == {"same": 6, "update": 1, "replace": 1}
+    assert stack.summary("up") == {"same": 6, "update": 1, "replace": 1}
+    assert stack.summary("up") == {"same": 8}
+    assert sandbox.account.summary()["aws:lb/targetGroup:TargetGroup"] == 1
+
+    assert stack.summary("destroy") == {"delete": 8}
+    assert sandbox.account.summary() == {}
+
+
+def test_drift_is_seen_and_undone(sandbox: Sandbox) -> None:
+    stack = sandbox.stack(WEB)
+    stack.summary("up")
+    vpc = stack.output("vpc")
+    sandbox.account.touch(vpc, {"enableDnsSupport": False})
+    assert stack.summary("refresh") == {"same": 7, "update": 1}
+    assert stack.summary("up") == {"same": 7, "update": 1}
+    found = sandbox.account.get("aws:ec2/vpc:Vpc", vpc)
+    assert found is not None
+    assert found.outputs["enableDnsSupport"] is True
+
+
+def test_what_exists_can_be_imported(sandbox: Sandbox) -> None:
+    first = sandbox.stack(IMPORTED)
+    first.summary("up")
+    second = sandbox.stack(IMPORTED, "other")
+    second.settle(**{"import": first.output("url")})
+    assert second.summary("up") == {"create": 1, "import": 1}
+    assert second.summary("up") == {"same": 2}
+    assert sandbox.account.summary() == {"aws:sqs/queue:Queue": 1}
+
+
+def test_a_mistake_stops_the_preview_with_its_place(sandbox: Sandbox) -> None:
+    stack = sandbox.stack(IMPORTED)
+    stack.settle(delay=901)
+    failure = stack.failure("preview")
+    assert "in the range (0 - 900), got 901" in failure
+    assert "Examine values at 'jobs.delaySeconds'" in failure
+
+
+def test_the_next_up_finishes_what_failed(sandbox: Sandbox) -> None:
+    stack = sandbox.stack(QUEUES)
+    faults.add(sandbox.account, Rule("aws:sqs/*", "create", "throttle"))
+    assert "Rate exceeded" in stack.failure("up")
+    stack.summary("up")
+    assert sandbox.account.summary() == {"aws:sqs/queue:Queue": 2}
+    assert stack.summary("up") == {"same": 3}
+
+
+def test_what_was_made_in_spite_of_an_error_is_not_made_twice(sandbox: Sandbox) -> None:
+    stack = sandbox.stack(QUEUES)
+    faults.add(sandbox.account, Rule("*", "create", "fail-after"))
+    assert "waiting for completion: creating SQS Queue" in stack.failure("up")
+    stack.summary("up")
+    assert sandbox.account.summary() == {"aws:sqs/queue:Queue": 2}
+    assert stack.summary("up") == {"same": 3}
+
+
+def test_stacks_at_the_same_time_keep_their_regions_and_tags(sandbox: Sandbox) -> None:
+    regions = {"dev": "us-east-1", "prod": "eu-west-1"}
+    stacks = [sandbox.stack(REGIONS, name, region) for name, region in regions.items()]
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(lambda stack: stack.summary("up"), stacks)) == [{"create": 10}, {"create": 10}]
+    resources = sandbox.account.list_resources()
+    assert len(resources) == 16
+    for resource in resources:
+        stack = resource.urn.split("::")[0].rsplit(":", 1)[1]
+        far = "::far-" in resource.urn
+        assert resource.region == ("ap-south-1" if far else regions[stack])
+        assert resource.outputs.get("tagsAll") == ({"Owner": stack} if far else None)
