@@ -21,6 +21,9 @@ ARG COMMIT=unknown
 ENV COMMIT=${COMMIT} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# Fargate mounts an empty volume here when the root file system is read-only; it takes over this folder's mode.
+RUN chmod 1777 /tmp
+VOLUME ["/tmp"]
 # A number, so that Kubernetes can see that it is not root. Lambda brings its own user and ignores this one.
 USER 10001:10001
 EXPOSE 8080

@@ -210,11 +210,14 @@ def package(
     as_json: Json = False,
 ) -> None:
     """Build the Lambda zip; the same commit gives the same file anywhere."""
-    from stacks.bundle import bundle, describe_bundle  # noqa: PLC0415 only this command needs it
+    from stacks.bundle import BundleError, bundle, describe_bundle  # noqa: PLC0415 loads the SDK
 
     screen = Screen.open(as_json)
     with _people_errors(screen):
-        facts = describe_bundle(bundle(find_project().root, architecture))
+        try:
+            facts = describe_bundle(bundle(find_project().root, architecture))
+        except BundleError as error:
+            raise UserError(error.message, hint=error.hint, code=Exit.FAILED) from None
         screen.document(facts)
         if not as_json:
             screen.console.print(render.outputs_view(facts), soft_wrap=True)

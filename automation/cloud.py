@@ -20,6 +20,7 @@ from automation.engine import Engine
 from automation.errors import UserError
 from automation.project import Project
 from automation.toolchain import pulumi_binary
+from stacks.files import read_stack_file
 
 _ACCOUNT = "123456789012"
 _LANGUAGE_HOST = "pulumi-language-python"
@@ -140,7 +141,7 @@ def fallback_settings(cloud: Cloud) -> dict[str, object]:
 
 
 def _config(project: Project, stack: str) -> dict[str, object]:
-    return dict((yaml.safe_load(project.stack_file(stack).read_text()) or {}).get("config") or {})
+    return dict(read_stack_file(project.stack_file(stack)).config)
 
 
 def _config_file(project: Project, stack: str) -> Path:

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.iam import Grant
-from components.service import ImageArtifact, SecretRef, ServiceArgs, Volume
+from components.service import ImageArtifact, ServiceArgs, Volume
 
 CONTAINER = "app"
 """Name of the one container."""
@@ -90,7 +90,7 @@ def _container(
         "portMappings": [{"containerPort": args.port, "hostPort": args.port, "protocol": "tcp"}],
         "environment": [{"name": name, "value": value} for name, value in sorted(environment(args).items())],
         "secrets": [
-            {"name": secret.name, "valueFrom": _value_from(secret)}
+            {"name": secret.name, "valueFrom": secret.reference}
             for secret in sorted(args.secrets, key=lambda secret: secret.name)
         ],
         "mountPoints": _mounts(args.volumes, writable=writable),
@@ -98,7 +98,7 @@ def _container(
         # A request that is under way when the task is told to stop may take its time.
         "stopTimeout": min(_LONGEST_STOP, args.timeout + 2),
         "healthCheck": {
-            "command": ["CMD", "python", "-c", _HEALTH_CHECK],
+            "command": ["CMD", "python3", "-c", _HEALTH_CHECK],
             "interval": 30,
             "timeout": 5,
             "retries": 3,
@@ -139,10 +139,6 @@ def environment(args: ServiceArgs) -> Mapping[str, pulumi.Input[str]]:
         )
         raise ValueError(msg)
     return variables
-
-
-def _value_from(secret: SecretRef) -> pulumi.Input[str]:
-    return secret.arn if secret.key is None else pulumi.Output.concat(secret.arn, ":", secret.key, "::")
 
 
 def _mounts(volumes: Sequence[Volume], *, writable: bool) -> list[dict[str, object]]:

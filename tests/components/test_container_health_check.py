@@ -17,7 +17,7 @@ import pytest
 def command(deploy_fargate: Callable[..., Any]) -> list[str]:
     (container,) = json.loads(deploy_fargate().one("TaskDefinition").inputs["containerDefinitions"])
     kind, python, *arguments = container["healthCheck"]["command"]
-    assert (kind, python) == ("CMD", "python")
+    assert (kind, python) == ("CMD", "python3")
     return [sys.executable, *arguments]
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
 
+from automation import operations, recovery
+from automation.cloud import Cloud, Session, ensure_stack, open_session
+from automation.operations import Result
+from automation.plan import Op
+from automation.project import Project
+from automation.toolchain import pulumi_binary
+from sandbox.control.account import Account
 from stacks.errors import SettingsError
 from stacks.load import resolve
-from tests.e2e.conftest import Ran, Workspace
+from tests.e2e.conftest import Workspace
 
 Config = dict[str, Any]
 Edit = Callable[[dict[str, Any]], None]
@@ -22,24 +31,55 @@ _FACTS = Path(__file__).resolve().parents[2] / "sandbox/control/facts"
 
 def live(workspace: Workspace, config: Config, edit: str) -> None:
     """Preview, bring up, repeat, change one thing, destroy; raise AssertionError where something is not as promised."""
-    _write(workspace, config)
-    preview = _ran(workspace, "preview")
-    assert workspace.account() == [], "a preview created something"
-    up = _ran(workspace, "up", "--skip-preview", "--yes")
-    assert up.summary == preview.summary, f"previewed {preview.summary}, did {up.summary}"
-    _nothing_changes(workspace)
+    life = _Life(workspace)
+    life.write(config)
+    with open_session(life.project, STACK, Cloud.SANDBOX) as session:
+        preview = life.run(operations.preview, session)
+        assert life.account() == {}, "a preview created something"
+        up = life.run(operations.up, session)
+        assert up.plan.counts() == preview.plan.counts(), f"previewed {preview.plan.counts()}, did {up.plan.counts()}"
+        life.nothing_changes(session)
 
-    changed = edited(config, edit)
-    if changed is not None:
-        _write(workspace, changed)
-        plan = _ran(workspace, "preview")
-        _replaces_only_what_must_be(plan)
-        done = _ran(workspace, "up", "--skip-preview", "--yes")
-        assert done.summary == plan.summary, f"previewed {plan.summary}, did {done.summary}"
-        _nothing_changes(workspace)
-    gone = _ran(workspace, "destroy", "--yes", "--unprotect")
-    assert gone.summary["delete"] > 0
-    assert workspace.account() == [], "destroy left something"
+        changed = edited(config, edit)
+        if changed is not None:
+            life.write(changed)
+            ensure_stack(life.project, STACK, pulumi_binary())
+            plan = life.run(operations.preview, session)
+            _replaces_only_what_must_be(plan)
+            done = life.run(operations.up, session)
+            assert done.plan.counts() == plan.plan.counts(), f"previewed {plan.plan.counts()}, did {done.plan.counts()}"
+            life.nothing_changes(session)
+        recovery.lift_guards(session)
+        life.run(operations.destroy, session)
+        assert life.account() == {}, "destroy left something"
+
+
+class _Life:
+    """One stack in one workspace, with the engine's providers kept running between its steps."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.project = Project(workspace.root, workspace.root / ".modeshift")
+        self._console = Console(file=StringIO())
+
+    def write(self, config: Config) -> None:
+        (self.project.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}))
+
+    def run(self, operation: Callable[[Session, Console], Result], session: Session) -> Result:
+        result = operation(session, self._console)
+        said = "\n".join(error.message for error in result.plan.errors())
+        assert result.ok, f"{operation.__name__}: {said}"
+        return result
+
+    def nothing_changes(self, session: Session) -> None:
+        changes = self.run(operations.up, session).plan.changed()
+        assert changes == [], f"a second up changes {changes}"
+
+    def account(self) -> dict[str, int]:
+        account = Account(self.project.sandbox)
+        try:
+            return account.summary()
+        finally:
+            account.close()
 
 
 def edited(config: Config, name: str) -> Config | None:
@@ -99,30 +139,13 @@ EDITS: dict[str, Edit] = {
 }
 
 
-def _write(workspace: Workspace, config: Config) -> None:
-    (workspace.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}))
-
-
-def _ran(workspace: Workspace, *args: str) -> Ran:
-    ran = workspace.modeshift(*args, "--stack", STACK, "--json")
-    assert ran.code == 0, f"{args[0]}: {ran}"
-    return ran
-
-
-def _nothing_changes(workspace: Workspace) -> None:
-    again = workspace.modeshift("up", "--skip-preview", "--yes", "--stack", STACK, "--json")
-    assert again.code == 0, again
-    changes = {op: count for op, count in again.summary.items() if op != "same" and count}
-    assert changes == {}, f"a second up changes {again.document['stacks'][0]['changes']}"
-
-
-def _replaces_only_what_must_be(plan: Ran) -> None:
+def _replaces_only_what_must_be(result: Result) -> None:
     replacing = _replacing_properties()
-    for change in plan.document["stacks"][0]["changes"]:
-        if change["op"] == "replace":
-            causes = {cause.partition(".")[0].partition("[")[0] for cause in change["causes"]}
-            assert causes, f"{change['urn']} is replaced without a cause"
-            assert causes <= replacing[change["type"]], f"{change['urn']} is replaced because of {causes}"
+    for change in result.plan.changed():
+        if change.op is Op.REPLACE:
+            causes = {cause.partition(".")[0].partition("[")[0] for cause in change.causes}
+            assert causes, f"{change.urn} is replaced without a cause"
+            assert causes <= replacing[change.type], f"{change.urn} is replaced because of {causes}"
 
 
 def _replacing_properties() -> dict[str, set[str]]:
