@@ -14,7 +14,7 @@ from components.iam import Grant, grant
 from components.lambda_alarms import function_alarms
 from components.lambda_network import function_security_group
 from components.lambda_permissions import function_statements
-from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, ZipArtifact
+from components.service import ImageArtifact, LambdaTarget, ServiceArgs, ZipArtifact
 
 if TYPE_CHECKING:
     from components.network import Network
@@ -227,15 +227,9 @@ def environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
         msg = f"{', '.join(twice)}: set as a plain variable and as a secret; the app takes one. Remove the variable."
         raise ValueError(msg)
     if args.secrets:
-        references = {secret.name: _reference(secret) for secret in args.secrets}
+        references = {secret.name: secret.reference for secret in args.secrets}
         variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)
     return variables
-
-
-def _reference(secret: SecretRef) -> pulumi.Output[str]:
-    if secret.key is None:
-        return pulumi.Output.from_input(secret.arn)
-    return pulumi.Output.concat(secret.arn, ":", secret.key, "::")
 
 
 def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:

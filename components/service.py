@@ -36,11 +36,22 @@ class ImageArtifact:
 
 @dataclass(frozen=True, kw_only=True)
 class SecretRef:
-    """One secret value under one environment name: the secret's `arn` and, for a JSON secret, its `key`."""
+    """One secret value under one environment name: the secret's `arn` and, for a JSON secret, its `key`.
+
+    Without `stage` and `version` it is the current one.
+    """
 
     name: str
     arn: pulumi.Input[str]
-    key: str | None = None
+    key: str = ""
+    stage: str = ""
+    version: str = ""
+
+    @property
+    def reference(self) -> pulumi.Output[str]:
+        """Return where the value is, as ECS writes it: `ARN`, or `ARN:KEY:STAGE:VERSION` with parts left empty."""
+        parts = (self.key, self.stage, self.version)
+        return pulumi.Output.concat(self.arn, *(f":{part}" for part in parts) if any(parts) else ())
 
 
 @dataclass(frozen=True, kw_only=True)

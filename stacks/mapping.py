@@ -120,8 +120,8 @@ def service_args(
 def secret_ref(variable: str, reference: str) -> SecretRef:
     """Return a reference such as `arn:aws:secretsmanager:…:secret:NAME:KEY::` in its parts."""
     parts = reference.split(":")
-    key = parts[_ARN_PARTS] if len(parts) > _ARN_PARTS else ""
-    return SecretRef(name=variable, arn=":".join(parts[:_ARN_PARTS]), key=key or None)
+    arn, (key, stage, version) = ":".join(parts[:_ARN_PARTS]), parts[_ARN_PARTS:] or ("", "", "")
+    return SecretRef(name=variable, arn=arn, key=key, stage=stage, version=version)
 
 
 def scaling(given: ScalingSettings) -> Scaling:

@@ -32,7 +32,7 @@ def main() -> None:
         )
         outputs = deploy(resolved, root)
     except (SettingsError, BundleError) as error:
-        raise pulumi.RunError(str(error)) from None
+        raise pulumi.RunError(f"Stack {stack} cannot be deployed.\n\n{error}") from None
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -12,16 +12,7 @@ import pytest
 
 from components.lambda_service import LambdaOptions, LambdaService
 from components.network import Network
-from components.service import (
-    ImageArtifact,
-    SecretRef,
-    ServiceArgs,
-    Size,
-    Statement,
-    Trigger,
-    Volume,
-    ZipArtifact,
-)
+from components.service import ImageArtifact, SecretRef, ServiceArgs, Size, Statement, Trigger, Volume, ZipArtifact
 
 Deploy = Callable[..., Any]
 
@@ -48,7 +39,8 @@ class Cache:
 def service(*, in_network: bool = False, options: LambdaOptions | None = None, **args: Any) -> LambdaService:
     """Declare a function; `args` are fields of `ServiceArgs`."""
     network = Network("dev-network", flow_logs=False) if in_network else None
-    return LambdaService("dev-netprobe", ServiceArgs(**{"artifact": ZIP, **args}), options=options, network=network)
+    args.setdefault("artifact", ZIP)
+    return LambdaService("dev-netprobe", ServiceArgs(**args), options=options, network=network)
 
 
 @pytest.fixture

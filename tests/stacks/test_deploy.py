@@ -244,18 +244,12 @@ def test_functions_get_what_only_functions_have(accepted: Accepted) -> None:
     assert (made.snap_start, made.tracing, made.reserved_concurrency, made.dead_letter) == (True, False, 7, False)
 
 
-@pytest.mark.parametrize(
-    ("reference", "arn", "key"),
-    [
-        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf:groq::", "llm-AbCdEf", "groq"),
-        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf", "llm-AbCdEf", None),
-        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf:::", "llm-AbCdEf", None),
-    ],
-)
-def test_secret_is_taken_apart(reference: str, arn: str, key: str | None) -> None:
-    found = secret_ref("GROQ", reference)
-    assert found.arn == f"arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/{arn}"
-    assert (found.name, found.key) == ("GROQ", key)
+@pytest.mark.parametrize("part", ["", ":groq::", ":groq:AWSPREVIOUS:", "::AWSPENDING:", ":::a1b2"])
+def test_secret_is_read_from_the_very_version_that_is_named(part: str) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf"
+    found = secret_ref("GROQ", f"{arn}{part}")
+    assert (found.name, found.arn) == ("GROQ", arn)
+    assert record(lambda: found.reference).value == f"{arn}{part}"
 
 
 def meeting(kind: str) -> tuple[str, str]:
