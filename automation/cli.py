@@ -182,7 +182,9 @@ def outputs(
             values = operations.outputs(session)
         if name is not None:
             if name not in values:
-                raise UserError(f"There is no output {name!r}.", hint=f"Outputs: {', '.join(sorted(values)) or 'none'}.")
+                raise UserError(
+                    f"There is no output {name!r}.", hint=f"Outputs: {', '.join(sorted(values)) or 'none'}."
+                )
             typer.echo(values[name] if isinstance(values[name], str) else json.dumps(values[name]))
         elif as_json:
             screen.document(values)

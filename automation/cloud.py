@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,7 @@ import yaml
 from automation.engine import Engine
 from automation.errors import UserError
 from automation.project import Project
+from automation.state import State, exists, init_stack, prepare
 from automation.toolchain import pulumi_binary
 from stacks.files import read_stack_file
 
@@ -44,7 +45,7 @@ class Session:
     endpoint: str | None = None
     """Where the AWS API is; AWS's own endpoints when unset."""
 
-    def aws_client(self, service: str) -> Any:
+    def aws_client(self, service: str) -> Any:  # noqa: ANN401 boto3 has no types of its own
         """Return a boto3 client for a service, in the stack's region."""
         import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
 
@@ -79,58 +80,85 @@ def choose(cloud: Cloud | None) -> Cloud:
 
 
 @contextmanager
-def open_session(project: Project, stack: str, cloud: Cloud) -> Iterator[Session]:
-    """Yield a session whose engine can reach its providers, and end what was started for it."""
+def open_session(project: Project, stack: str, cloud: Cloud, state: State | None = None) -> Iterator[Session]:
+    """Yield a session whose engine can reach its providers, and end what was started for it.
+
+    The state is where the tracked files say, or in the sandbox a folder of its own, unless `state` names a place.
+
+    Raises:
+        UserError: the state cannot be reached, or what runs beside the engine did not start.
+    """
     binary = pulumi_binary()
+    ensure_stack(project, stack, cloud, state)
     arguments = ["--account", str(project.sandbox)] if cloud is Cloud.SANDBOX else []
     if cloud is Cloud.AWS and _has_language_host(binary):
-        yield Session(project, stack, cloud, Engine(binary, project.root, {"PULUMI_SKIP_UPDATE_CHECK": "true"}))
+        engine = Engine(binary, project.root, environment(project, stack, cloud, 0, state))
+        yield Session(project, stack, cloud, engine)
         return
-    if cloud is Cloud.SANDBOX:
-        ensure_stack(project, stack, binary)
     with _attached(arguments) as ready:
-        engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"]))
+        engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"], state))
         yield Session(project, stack, cloud, engine, ready.get("endpoint"))
 
 
-def environment(project: Project, stack: str, cloud: Cloud, port: int) -> dict[str, str]:
+def environment(project: Project, stack: str, cloud: Cloud, port: int, state: State | None = None) -> dict[str, str]:
     """Return the variables with which plain `pulumi` reaches the same stack through what listens on `port`."""
-    env = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    state = state or _own_state(project, cloud)
+    # A stack file that does not say how secrets are encrypted must not make the engine choose anew.
+    env = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
     if not _has_language_host(pulumi_binary()):
         env["PULUMI_DEBUG_LANGUAGES"] = f"python:{port}"
     if cloud is Cloud.SANDBOX:
         env |= {
-            "PULUMI_BACKEND_URL": f"file://{project.state}",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(project.local / "passphrase"),
             "PULUMI_DEBUG_PROVIDERS": f"aws:{port},awsx:{port}",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(project.local / "home"),
-            "PULUMI_OPTION_CONFIG_FILE": str(_config_file(project, stack)),
             "PULUMI_STACK": stack,
         }
+    if state is not None:
+        env |= {**state.environment(project), "PULUMI_OPTION_CONFIG_FILE": str(state.stack_file(stack))}
     return env
 
 
-def ensure_stack(project: Project, stack: str, binary: Path) -> None:
-    """Write the sandbox's copy of the stack file, and create the stack in the local backend when it is new.
+def ensure_stack(project: Project, stack: str, cloud: Cloud, state: State | None = None) -> None:
+    """Create a stack where its state is kept, when it is new.
 
-    The copy holds what must not stand in the tracked file: the salt of the local state, and the image that stands in
-    for one that was never pushed.
+    Raises:
+        UserError: the state cannot be reached, or nothing says how its secrets shall be encrypted.
     """
-    copy = _config_file(project, stack)
-    for folder in (copy.parent, project.state):
-        folder.mkdir(parents=True, exist_ok=True)
-    project.passphrase()
-    shutil.copyfile(project.root / "Pulumi.yaml", copy.parent / "Pulumi.yaml")
-    salt = _salt(project, stack, copy)
-    config = fallback_settings(Cloud.SANDBOX) | _config(project, stack)
-    _write(copy, {"config": config} | ({"encryptionsalt": salt} if salt else {}))
-    if not salt:
-        env = environment(project, stack, Cloud.SANDBOX, 0)
-        del env["PULUMI_OPTION_CONFIG_FILE"], env["PULUMI_STACK"]
-        made = Engine(binary, copy.parent, env).query("stack", "init", stack)
-        if made.code != 0:
-            raise UserError(f"The stack {stack} could not be set up in {project.state}.", hint=made.stderr.strip())
+    state = state or _own_state(project, cloud)
+    env = environment(project, stack, cloud, 0, state)
+    if state is None:
+        engine = Engine(pulumi_binary(), project.root, env)
+        if not exists(engine, stack):
+            init_stack(engine, stack, _secrets_provider(project, stack), "the backend")
+        return
+    # These commands read the copy from the folder they run in, and take no other.
+    del env["PULUMI_OPTION_CONFIG_FILE"]
+    env.pop("PULUMI_STACK", None)
+    engine = Engine(pulumi_binary(), state.folder, env)
+    prepare(project, stack, state, engine, fallback_settings(cloud) | _config(project, stack))
+
+
+def _own_state(project: Project, cloud: Cloud) -> State | None:
+    """Return where a cloud keeps state by itself: the sandbox in a folder, AWS where the tracked files say."""
+    if cloud is Cloud.AWS:
+        return None
+    return State(f"file://{project.state}", project.sandbox / "config" / project.name)
+
+
+def _secrets_provider(project: Project, stack: str) -> str:
+    """Return what shall encrypt a new stack's secrets: what its file names, else what the other files agree on."""
+    named = {name: _document(project, name).get("secretsprovider") for name in [stack, *project.stacks()]}
+    wanted = {named[stack]} if named[stack] else {provider for provider in named.values() if provider}
+    if len(wanted) == 1:
+        return str(wanted.pop())
+    raise UserError(
+        f"The stack {stack} does not exist yet, and no stack file says what shall encrypt its secrets.",
+        hint=(
+            f"Create it once: pulumi stack init {stack} --secrets-provider awskms:///KEY-ARN?region=REGION "
+            "(`modeshift bootstrap --cloud aws` makes the key and prints that line)."
+        ),
+    )
 
 
 def fallback_settings(cloud: Cloud) -> dict[str, object]:
@@ -141,29 +169,11 @@ def fallback_settings(cloud: Cloud) -> dict[str, object]:
 
 
 def _config(project: Project, stack: str) -> dict[str, object]:
-    return dict(read_stack_file(project.stack_file(stack)).config)
+    return dict(_document(project, stack).get("config") or {})
 
 
-def _config_file(project: Project, stack: str) -> Path:
-    return project.sandbox / "config" / f"Pulumi.{stack}.yaml"
-
-
-def _salt(project: Project, stack: str, copy: Path) -> str | None:
-    """Return the salt of the stack's secrets, from the state first: the copy may be gone while the state is not."""
-    states = sorted(project.state.glob(f".pulumi/stacks/*/{stack}.json"))
-    if not states:
-        return None
-    provider = json.loads(states[0].read_text()).get("checkpoint", {}).get("latest", {}) or {}
-    salt = provider.get("secrets_providers", {}).get("state", {}).get("salt")
-    if salt is None and copy.is_file():
-        salt = (yaml.safe_load(copy.read_text()) or {}).get("encryptionsalt")
-    return salt
-
-
-def _write(path: Path, document: Mapping[str, object]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump(document, sort_keys=True))
-    temporary.replace(path)
+def _document(project: Project, stack: str) -> dict[str, Any]:
+    return yaml.safe_load(project.stack_file(stack).read_text()) or {}
 
 
 def _has_language_host(binary: Path) -> bool:
@@ -174,7 +184,9 @@ def _has_language_host(binary: Path) -> bool:
 def _attached(arguments: list[str]) -> Iterator[dict[str, Any]]:
     """Run `automation.attach` for as long as the block lasts; it ends when its standard input closes."""
     command = [sys.executable, "-m", "automation.attach", "--until-stdin-closes", *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:

@@ -15,7 +15,6 @@ from automation.plan import Diagnostic, Plan
 from automation.progress import following
 
 
-
 @dataclass
 class Result:
     """What one command did to one stack."""

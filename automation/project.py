@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from automation.errors import UserError
 
 _PASSPHRASE_MODE = 0o600
@@ -18,6 +20,11 @@ class Project:
 
     root: Path
     local: Path
+
+    @property
+    def name(self) -> str:
+        """Return the name of the Pulumi project."""
+        return str((yaml.safe_load((self.root / "Pulumi.yaml").read_text()) or {}).get("name") or self.root.name)
 
     @property
     def state(self) -> Path:

@@ -1,4 +1,4 @@
-"""What a person sees on the terminal: plans, progress, results, errors. Pure functions from values to Rich renderables."""
+"""What a person sees on the terminal: plans, results, errors. Pure functions from values to Rich renderables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from rich.text import Text
 from automation.plan import Change, Diagnostic, Op, Plan
 
 _SIGN = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-", Op.SAME: " ", Op.READ: " "}
-_STYLE = {Op.CREATE: "green", Op.UPDATE: "yellow", Op.REPLACE: "magenta", Op.DELETE: "red", Op.SAME: "dim", Op.READ: "dim"}
+_STYLE = {
+    Op.CREATE: "green",
+    Op.UPDATE: "yellow",
+    Op.REPLACE: "magenta",
+    Op.DELETE: "red",
+    Op.SAME: "dim",
+    Op.READ: "dim",
+}
 _PAST = {Op.CREATE: "created", Op.UPDATE: "updated", Op.REPLACE: "replaced", Op.DELETE: "deleted"}
 _MOST_PROPERTIES = 4
 

@@ -53,7 +53,7 @@ def env(
     """Print the variables with which plain `pulumi` runs against the sandbox: eval "$(modeshift sandbox env)"."""
     with _explained():
         project = find_project()
-        ensure_stack(project, stack, pulumi_binary())
+        ensure_stack(project, stack, Cloud.SANDBOX)
         values = environment(project, stack, Cloud.SANDBOX, background.start(project))
         values["PATH"] = f"{pulumi_binary().parent}:$PATH"
     if as_json:
@@ -127,7 +127,9 @@ def list_faults(as_json: Json = False) -> None:
         _document([vars(rule) for rule in rules])
         return
     for rule in rules:
-        typer.echo(f"{rule.number}  {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}, seen {rule.seen}")
+        typer.echo(
+            f"{rule.number}  {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}, seen {rule.seen}"
+        )
 
 
 @fault.command("clear")
@@ -177,7 +179,7 @@ def _row(resource: Resource) -> dict[str, Any]:
 def _forget_states(project: Project) -> None:
     for state in project.state.glob(".pulumi/stacks/*/*"):
         state.unlink()
-    for copy in (project.sandbox / "config").glob("Pulumi.*.yaml"):
+    for copy in (project.sandbox / "config").glob("*/Pulumi.*.yaml"):
         copy.unlink()
 
 

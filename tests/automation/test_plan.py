@@ -68,7 +68,11 @@ def test_the_stack_and_default_providers_are_not_resources() -> None:
     provider = "urn:pulumi:dev::modeshift::pulumi:providers:aws::default_7_51_1"
     events = [
         {"resourcePreEvent": {"metadata": {"op": "create", "urn": STACK, "type": "pulumi:pulumi:Stack", "new": {}}}},
-        {"resourcePreEvent": {"metadata": {"op": "create", "urn": provider, "type": "pulumi:providers:aws", "new": {}}}},
+        {
+            "resourcePreEvent": {
+                "metadata": {"op": "create", "urn": provider, "type": "pulumi:providers:aws", "new": {}}
+            }
+        },
     ]
     assert build("dev", events).changes == {}
 
@@ -92,7 +96,11 @@ def test_debug_and_passing_messages_are_left_out_and_colours_removed() -> None:
 
     plan = build(
         "dev",
-        [said("debug", "noise"), said("info", "passing", ephemeral=True), said("error", "<{%fg 1%}>broken<{%reset%}>\n")],
+        [
+            said("debug", "noise"),
+            said("info", "passing", ephemeral=True),
+            said("error", "<{%fg 1%}>broken<{%reset%}>\n"),
+        ],
     )
     assert [(d.severity, d.message) for d in plan.diagnostics] == [("error", "broken")]
 
@@ -126,7 +134,9 @@ def test_what_holds_data_is_named_in_plain_sight() -> None:
 
 
 _names = st.text(st.characters(codec="utf-8", exclude_characters=":$"), min_size=1, max_size=40)
-_steps = st.lists(st.tuples(st.sampled_from([*(op.value for op in Op), "create-replacement", "delete-replaced"]), _names))
+_steps = st.lists(
+    st.tuples(st.sampled_from([*(op.value for op in Op), "create-replacement", "delete-replaced"]), _names)
+)
 
 
 @given(_steps, st.integers(20, 200))

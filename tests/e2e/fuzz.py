@@ -1,4 +1,7 @@
-"""Take random valid stacks through their whole life: `make fuzz N=200`. A failing case is printed as a test to paste."""
+"""Take random valid stacks through their whole life: `make fuzz N=200`.
+
+A failing case is printed as a test to paste.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,20 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402 the project's root has to be on the path
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.e2e.conftest import make_workspace  # noqa: E402
-from tests.e2e.life import EDITS, live  # noqa: E402
-from tests.strategies import configs  # noqa: E402
+from tests.e2e.conftest import make_workspace
+from tests.e2e.life import EDITS, live
+from tests.strategies import configs
 
-_PASTE = '''
+_PASTE = """
 def test_found_by_fuzzing(workspace):
     live(
         workspace,
         {config},
         {edit!r},
     )
-'''
+"""
 
 
 def cases(number: int, first_seed: int) -> list[tuple[dict[str, Any], str]]:
@@ -37,7 +40,11 @@ def cases(number: int, first_seed: int) -> list[tuple[dict[str, Any], str]]:
 
     @seed(first_seed)
     @settings(
-        max_examples=number, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=number,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(configs())
     def draw(config: dict[str, Any]) -> None:
@@ -46,7 +53,7 @@ def cases(number: int, first_seed: int) -> list[tuple[dict[str, Any], str]]:
         drawn.append(config)
 
     draw()
-    choice = random.Random(first_seed)  # noqa: S311 a repeatable choice, not a secret
+    choice = random.Random(first_seed)
     return [(config, choice.choice(sorted(EDITS))) for config in drawn[:number]]
 
 
@@ -59,16 +66,20 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     failures: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="modeshift-fuzz-") as folder, ProcessPoolExecutor(arguments.workers) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="modeshift-fuzz-") as folder,
+        ProcessPoolExecutor(arguments.workers) as pool,
+    ):
         chosen = cases(arguments.cases, arguments.seed)
         running = [pool.submit(_one, Path(folder), index, *case) for index, case in enumerate(chosen)]
         for number, future in enumerate(as_completed(running), 1):
             if report := future.result():
                 failures.append(report)
-                print(report, flush=True)
+                sys.stdout.write(f"{report}\n")
             if number % 10 == 0 or number == len(chosen):
                 minutes = (time.monotonic() - started) / 60
-                print(f"{number} of {len(chosen)} stacks lived, {len(failures)} failed, {minutes:.1f} min", flush=True)
+                sys.stdout.write(f"{number} of {len(chosen)} stacks lived, {len(failures)} failed, {minutes:.1f} min\n")
+            sys.stdout.flush()
     sys.exit(1 if failures else 0)
 
 

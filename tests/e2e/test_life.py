@@ -1,4 +1,4 @@
-"""A small seeded share of `make fuzz`, so that every run of the tests takes a few unforeseen stacks through their life."""
+"""A small seeded share of `make fuzz`: every run of the tests takes a few unforeseen stacks through their life."""
 
 from __future__ import annotations
 

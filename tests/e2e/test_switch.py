@@ -26,7 +26,9 @@ def test_the_mode_changes_and_the_base_stays(workspace: Workspace) -> None:
         workspace.edit("dev", mode=mode)
         plan = workspace.modeshift("preview", "--stack", "dev", "--json")
         assert plan.code == 0, plan
-        touched = [urn for urn in destroyed(plan.document) if any(f"::{name}" in urn for name in ("dev-net", "dev-key"))]
+        touched = [
+            urn for urn in destroyed(plan.document) if any(f"::{name}" in urn for name in ("dev-net", "dev-key"))
+        ]
         assert touched == []
 
         done = workspace.modeshift("up", "--stack", "dev", "--yes", "--json")

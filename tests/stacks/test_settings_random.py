@@ -58,7 +58,7 @@ def test_any_mutation_resolves_or_is_refused_with_keys_and_reasons(
         resolve("any", config)
     except SettingsError as error:
         problems = error.problems
-        assert problems  # noqa: PT017 a refusal without a reason would be one nobody can act on
+        assert problems
     assert all(problem.key and problem.why for problem in problems)
 
 
