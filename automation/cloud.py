@@ -49,7 +49,7 @@ class Session:
         """Return a boto3 client for a service, in the stack's region."""
         import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
 
-        region = _config(self.project, self.stack).get("aws:region", "us-east-1")
+        region = read_stack_file(self.project.stack_file(self.stack)).config.get("aws:region", "us-east-1")
         options = {"region_name": str(region)}
         if self.endpoint is not None:
             options |= {
@@ -136,14 +136,16 @@ def ensure_stack(project: Project, stack: str, cloud: Cloud, state: State | None
     del env["PULUMI_OPTION_CONFIG_FILE"]
     env.pop("PULUMI_STACK", None)
     engine = Engine(pulumi_binary(), state.folder, env)
-    prepare(project, stack, state, engine, fallback_settings(cloud) | _config(project, stack))
+    prepare(project, stack, state, engine, read_stack_file(project.stack_file(stack)).config)
 
 
 def _own_state(project: Project, cloud: Cloud) -> State | None:
     """Return where a cloud keeps state by itself: the sandbox in a folder, AWS where the tracked files say."""
     if cloud is Cloud.AWS:
         return None
-    return State(f"file://{project.state}", project.sandbox / "config" / project.name)
+    return State(
+        f"file://{project.state}", project.sandbox / "config" / project.name, settings=fallback_settings(cloud)
+    )
 
 
 def _secrets_provider(project: Project, stack: str) -> str:
@@ -166,10 +168,6 @@ def fallback_settings(cloud: Cloud) -> dict[str, object]:
     if cloud is Cloud.AWS:
         return {}
     return {"modeshift:image": f"{_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:{'0' * 64}"}
-
-
-def _config(project: Project, stack: str) -> dict[str, object]:
-    return dict(_document(project, stack).get("config") or {})
 
 
 def _document(project: Project, stack: str) -> dict[str, Any]:
