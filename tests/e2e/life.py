@@ -16,7 +16,6 @@ from automation.cloud import Cloud, Session, ensure_stack, open_session
 from automation.operations import Result
 from automation.plan import Op
 from automation.project import Project
-from automation.toolchain import pulumi_binary
 from sandbox.control.account import Account
 from stacks.errors import SettingsError
 from stacks.load import resolve
@@ -43,7 +42,7 @@ def live(workspace: Workspace, config: Config, edit: str) -> None:
         changed = edited(config, edit)
         if changed is not None:
             life.write(changed)
-            ensure_stack(life.project, STACK, pulumi_binary())
+            ensure_stack(life.project, STACK, Cloud.SANDBOX)
             plan = life.run(operations.preview, session)
             _replaces_only_what_must_be(plan)
             done = life.run(operations.up, session)
