@@ -89,13 +89,16 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
         UserError: the state cannot be reached, or what runs beside the engine did not start.
     """
     binary = pulumi_binary()
-    ensure_stack(project, stack, cloud, state)
-    arguments = ["--account", str(project.sandbox)] if cloud is Cloud.SANDBOX else []
     if cloud is Cloud.AWS and _has_language_host(binary):
+        ensure_stack(project, stack, cloud, state)
         engine = Engine(binary, project.root, environment(project, stack, cloud, 0, state))
         yield Session(project, stack, cloud, engine)
         return
-    with _attached(arguments) as ready:
+    arguments = ["--account", str(project.sandbox)] if cloud is Cloud.SANDBOX else []
+    with _attached(arguments) as process:
+        # While it starts, the stack is made ready.
+        ensure_stack(project, stack, cloud, state)
+        ready = _ready(process)
         engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"], state))
         yield Session(project, stack, cloud, engine, ready.get("endpoint"))
 
@@ -179,19 +182,15 @@ def _has_language_host(binary: Path) -> bool:
 
 
 @contextmanager
-def _attached(arguments: list[str]) -> Iterator[dict[str, Any]]:
+def _attached(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
     """Run `automation.attach` for as long as the block lasts; it ends when its standard input closes."""
     command = [sys.executable, "-m", "automation.attach", "--until-stdin-closes", *arguments]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdin is not None
-    assert process.stdout is not None
     try:
-        line = process.stdout.readline()
-        if not line:
-            raise UserError("The sandbox did not start.", hint="Its message is above; `modeshift doctor` may say more.")
-        yield json.loads(line)
+        yield process
     finally:
         process.stdin.close()
         try:
@@ -199,3 +198,11 @@ def _attached(arguments: list[str]) -> Iterator[dict[str, Any]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise UserError("The sandbox did not start.", hint="Its message is above; `modeshift doctor` may say more.")
+    return json.loads(line)
