@@ -59,7 +59,7 @@ def running(account: Path, catalog: Path | None = None) -> Iterator[int]:
     command = [sys.executable, "-m", "sandbox.server", "--account", str(account.resolve()), "--until-stdin-closes"]
     if catalog is not None:
         command += ["--catalog", str(catalog.resolve())]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    process = subprocess.Popen(
         command,
         cwd=Path(__file__).parent.parent,
         stdin=subprocess.PIPE,

@@ -29,7 +29,7 @@ class Difference:
         return {path[0] for path in self.changes}
 
 
-def diff(  # noqa: PLR0913 - both sides, and what they are judged by
+def diff(
     kind: ResourceType, scope: Scope, old: Values, new: Values, *, state: Values, ignored: tuple[Path, ...] = ()
 ) -> Difference:
     """Return the difference between old and new inputs; `state` is the resource's outputs."""

@@ -19,6 +19,7 @@ from sandbox.control.scope import ACCOUNT_ID, Scope
 from sandbox.control.wire import DEFAULTS, Values
 
 EXTERNAL_ZONE = "Z0SANDBOX"
+_ARN_ACCOUNT = 4
 
 
 def region_of(kind: ResourceType, scope: Scope, values: Values) -> str:
@@ -39,6 +40,8 @@ def create(account: Transaction, kind: ResourceType, scope: Scope, urn: str, inp
     template.fixed["id"] = resource_id
     computed_outputs(operation, template)
     entry = _entry(operation, urn, inputs, resource_id, names)
+    if account.identified(kind.token, operation.region, entry.identity):
+        raise operation.error(*taken(kind.token, resource_id))
     key = account.add(entry)
     return Resource(key, kind.token, operation.region, resource_id, urn, inputs, operation.outputs)
 
@@ -89,8 +92,7 @@ def delete(account: Transaction, kind: ResourceType, scope: Scope, old: Resource
 def find(account: Transaction, kind: ResourceType, scope: Scope, resource_id: str, state: Values) -> Resource | None:
     """Return the resource that an engine's id and state mean."""
     region = region_of(kind, scope, state)
-    identity = hook_of(kind).identity(state, resource_id)
-    found = account.identified(kind.token, region, identity)
+    found = account.identified(kind.token, region, _identity(kind, state, resource_id))
     # Without a state (import), any of a resource's ids, ARNs and names will do.
     return found if found or state else account.named((kind.token,), region, resource_id)
 
@@ -130,9 +132,14 @@ def _judge(operation: Operation, given: set[str]) -> None:
 
 def _exists(operation: Operation, reference: Reference, value: str) -> bool:
     handle = reference.handle(value)
-    if operation.find(reference.kinds, handle) or handle.startswith(EXTERNAL_ZONE):
+    return bool(operation.find(reference.kinds, handle)) or _is_external(handle)
+
+
+def _is_external(handle: str) -> bool:
+    """Tell whether a resource is not this account's to know: AWS's own, another account's, or any domain's zone."""
+    if handle.startswith(("alias/aws/", EXTERNAL_ZONE)):
         return True
-    return value.startswith("arn:") and f":{ACCOUNT_ID}:" not in value and not value.startswith("arn:aws:s3:")
+    return handle.startswith("arn:") and handle.split(":")[_ARN_ACCOUNT] not in {ACCOUNT_ID, ""}
 
 
 def _names(operation: Operation) -> list[str]:
@@ -162,7 +169,7 @@ def _entry(operation: Operation, urn: str, inputs: Values, resource_id: str, nam
         kind.token,
         operation.region,
         resource_id,
-        hook_of(kind).identity(outputs, resource_id),
+        _identity(kind, outputs, resource_id),
         urn,
         inputs,
         outputs,
@@ -170,6 +177,14 @@ def _entry(operation: Operation, urn: str, inputs: Values, resource_id: str, nam
         names,
         _blocked(operation),
     )
+
+
+def _identity(kind: ResourceType, values: Values, resource_id: str) -> str:
+    """Return a resource's id, and what it belongs to where ids repeat: every API may have a `$default` stage."""
+    own = hook_of(kind).identity(values)
+    fixed = {path[0] for path in kind.replace if len(path) == 1}
+    places = [values.get(name) for names in kind.unique for name in names if name in fixed]
+    return own or json.dumps([resource_id, *places])
 
 
 def _blocked(operation: Operation) -> Iterable[int]:

@@ -82,8 +82,10 @@ _TAKEN = {
     "aws:lambda/function:Function": ("ResourceConflictException", "Function already exist: {name}"),
     "aws:lambda/permission:Permission": (
         "ResourceConflictException",
-        "The statement id ({name}) provided already exists. "
-        "Please provide a new statement id, or remove the existing statement.",
+        (
+            "The statement id ({name}) provided already exists. "
+            "Please provide a new statement id, or remove the existing statement."
+        ),
     ),
     "aws:lb/listener:Listener": (
         "DuplicateListener",
@@ -115,8 +117,10 @@ _IN_USE = {
     ),
     "aws:ec2/internetGateway:InternetGateway": (
         "DependencyViolation",
-        "Network {id} has some mapped public address(es). "
-        "Please unmap those public address(es) before detaching the gateway: {by}",
+        (
+            "Network {id} has some mapped public address(es). "
+            "Please unmap those public address(es) before detaching the gateway: {by}"
+        ),
     ),
     "aws:ec2/routeTable:RouteTable": (
         "DependencyViolation",

@@ -122,7 +122,8 @@ def _items(low: float | None, high: float | None) -> Rule:
 
 
 def _matches(expression: str) -> Rule:
-    compiled = re.compile(expression)
+    # At the end of an expression `$` means the end of the text here, as for AWS, not a line feed before it.
+    compiled = re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", expression))
 
     def rule(name: str, value: Value, shown: str) -> str | None:
         if compiled.search(str(value)):

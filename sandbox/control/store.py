@@ -120,6 +120,8 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say about the file into sentences with a way out."""
     try:
         yield
+    except sqlite3.IntegrityError:
+        raise
     except sqlite3.DatabaseError as problem:
         raise _explanation(path, str(problem)) from problem
     except OSError as problem:

@@ -152,8 +152,10 @@ def _closing(source: str, start: int) -> int:
 
 
 def _chosen(value: Value, cases: str) -> str:
-    word = "" if value is None else _word(value)
     choices = dict(case.split("=", 1) for case in cases.split(","))
+    if value is None:
+        return choices.get("", "")
+    word = _word(value)
     return choices.get(word, choices.get("*", "").replace("*", word))
 
 

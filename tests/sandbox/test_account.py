@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -41,9 +42,13 @@ def test_the_file_is_for_its_owner_only(account: Account) -> None:
 
 
 def test_a_failed_operation_leaves_nothing(account: Account) -> None:
-    with pytest.raises(ZeroDivisionError), account.transaction() as open_account:
-        open_account.count_up("revisions")
-        raise ZeroDivisionError
+    def fail_halfway() -> None:
+        with account.transaction() as open_account:
+            open_account.count_up("revisions")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     with account.transaction() as open_account:
         assert open_account.counted("revisions") == 0
 
@@ -77,7 +82,7 @@ def test_dependants_are_gone_with_what_they_depended_on(account: Account) -> Non
 
 
 class TestTouch:
-    INPUTS: Values = {"tags": {"Name": "a"}, "tagsAll": {"Name": "a", "Owner": "b"}, "rules": [{"port": 80}]}
+    INPUTS: ClassVar[Values] = {"tags": {"Name": "a"}, "tagsAll": {"Name": "a", "Owner": "b"}, "rules": [{"port": 80}]}
 
     def test_a_change_behind_the_engines_back_shows_in_both_sides(self, account: Account) -> None:
         add(account, VPC, "vpc-1", inputs=self.INPUTS)

@@ -13,7 +13,7 @@ from sandbox.control.scope import Scope
 from sandbox.control.wire import DEFAULTS, SIGNATURE, UNKNOWN, Values
 
 SCOPE = Scope("us-east-1")
-INPUTS = {name: "any" for name in ("name", "port", "region", "rules", "set", "doc", "code", "block", "kept")}
+INPUTS = dict.fromkeys(("name", "port", "region", "rules", "set", "doc", "code", "block", "kept"), "any")
 FACTS: dict[str, object] = {
     "name": {"property": "name"},
     "replace": ["name", "port", "rules[].id", "block.fixed"],
@@ -80,7 +80,7 @@ def test_an_input_that_says_what_is_already_so_changes_nothing() -> None:
         ({"region": "eu-west-1"}, {}, True),
     ],
 )
-def test_a_region_replaces_unless_it_is_the_providers(old: Values, new: Values, replaces: bool) -> None:  # noqa: FBT001
+def test_a_region_replaces_unless_it_is_the_providers(old: Values, new: Values, replaces: bool) -> None:
     difference = compare(old, new)
     assert bool(difference.changes) == bool(difference.replaces) == replaces
 
@@ -118,7 +118,7 @@ def test_any_element_of_a_list_may_be_ignored() -> None:
         ({"name": "a", "doc": "x", DEFAULTS: []}, {}, False),
     ],
 )
-def test_the_order_of_a_replacement_follows_the_bridge(new: Values, facts: dict[str, object], first: bool) -> None:  # noqa: FBT001
+def test_the_order_of_a_replacement_follows_the_bridge(new: Values, facts: dict[str, object], first: bool) -> None:
     old: Values = (
         {"name": "a-1" if "name" in str(new[DEFAULTS]) else "a", "port": 1} if "port" in new else {"name": "a"}
     )

@@ -319,13 +319,13 @@ class TestLoadBalancers:
 
     def test_a_protected_balancer_stays(self, cloud: Cloud, subnets: list[Value]) -> None:
         made = cloud.create(BALANCER, "web", subnets=subnets, enableDeletionProtection=True)
-        with pytest.raises(Refusal, match="OperationNotPermitted: .* deletion protection is enabled"):
+        with pytest.raises(Refusal, match=r"OperationNotPermitted: .* deletion protection is enabled"):
             cloud.delete(made)
         cloud.delete(cloud.update(made, enableDeletionProtection=False))
 
     def test_a_target_group_in_use_stays(self, cloud: Cloud, listener: Made, targets: Made) -> None:
         rule = aim(cloud, listener, targets)
-        with pytest.raises(Refusal, match="ResourceInUse: Target group .* is currently in use"):
+        with pytest.raises(Refusal, match=r"ResourceInUse: Target group .* is currently in use"):
             cloud.delete(targets)
         cloud.delete(rule)
         cloud.delete(targets)

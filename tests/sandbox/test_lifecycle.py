@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,8 +157,8 @@ class TestScopes:
         made = ireland.create(LOG_GROUP, "a", name="/shop")
         assert made.outputs["arn"] == "arn:aws:logs:eu-west-1:123456789012:log-group:/shop"
         cloud.create(LOG_GROUP, "a", name="/shop")
+        vpc = ireland.create(VPC, "net", cidrBlock="10.0.0.0/16")
         with pytest.raises(Refusal, match="InvalidVpcID"):
-            vpc = ireland.create(VPC, "net", cidrBlock="10.0.0.0/16")
             cloud.create(SUBNET, "a", vpcId=vpc.id, cidrBlock="10.0.0.0/24")
 
     def test_a_connection_made_anew_is_served_as_its_stack_was(self, unconfigured: Callable[..., Cloud]) -> None:
@@ -208,3 +207,44 @@ class TestFunctions:
     def test_an_unknown_function_is_refused_by_name(self, cloud: Cloud) -> None:
         with pytest.raises(Refusal, match="does not provide the function aws:foo/getBar:getBar"):
             cloud.invoke("aws:foo/getBar:getBar")
+
+
+class TestIdsThatRepeat:
+    """An id is not always enough to tell two resources apart."""
+
+    STAGE = "aws:apigatewayv2/stage:Stage"
+
+    def test_every_api_has_a_default_stage_of_its_own(self, cloud: Cloud) -> None:
+        apis = [cloud.create("aws:apigatewayv2/api:Api", name, protocolType="HTTP") for name in ("a", "b")]
+        stages = [cloud.create(self.STAGE, api.urn[-1], apiId=api.id, name="$default") for api in apis]
+        assert [stage.id for stage in stages] == ["$default", "$default"]
+        cloud.update(stages[0], description="first")
+        assert [cloud.read(stage.urn, stage.id, stage.outputs).outputs.get("description") for stage in stages] == [  # type: ignore[union-attr]
+            "first",
+            None,
+        ]
+        cloud.delete(stages[0])
+        assert cloud.read(stages[1].urn, stages[1].id, stages[1].outputs) == stages[1]
+
+    def test_a_second_one_in_the_same_place_is_refused(self, cloud: Cloud) -> None:
+        api = cloud.create("aws:apigatewayv2/api:Api", "a", protocolType="HTTP")
+        cloud.create(self.STAGE, "one", apiId=api.id, name="$default")
+        with pytest.raises(Refusal, match="already exists"):
+            cloud.create(self.STAGE, "two", apiId=api.id, name="$default")
+
+
+@pytest.mark.parametrize(
+    ("role", "exists"),
+    [
+        ("arn:aws:iam::999999999999:role/theirs", True),
+        ("arn:aws:iam::123456789012:role/ours", False),
+    ],
+)
+def test_what_belongs_to_others_is_taken_to_exist(cloud: Cloud, role: str, exists: bool) -> None:
+    function = {"handler": "a.b", "runtime": "python3.13", "s3Bucket": "code", "s3Key": "k"}
+    cloud.create("aws:s3/bucket:Bucket", "code", bucket="code")
+    if exists:
+        cloud.create("aws:lambda/function:Function", "f", role=role, **function)
+    else:
+        with pytest.raises(Refusal, match=r"NoSuchEntity: The role with name .*ours cannot be found"):
+            cloud.create("aws:lambda/function:Function", "f", role=role, **function)

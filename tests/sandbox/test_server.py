@@ -93,9 +93,9 @@ def test_a_provider_that_dies_has_done_its_work_or_not(folder: Path) -> None:
 def test_an_unusable_account_is_said_at_once(folder: Path) -> None:
     folder.mkdir()
     (folder / "account.sqlite").write_text("dear diary")
-    with pytest.raises(AccountError, match=r"^The sandbox account .* is no database\. .*modeshift sandbox reset"):
-        with running(folder):
-            pass
+    words = r"^The sandbox account .* is no database\. .*modeshift sandbox reset"
+    with pytest.raises(AccountError, match=words), running(folder):
+        pass
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -82,7 +82,7 @@ class Hook:
         del outputs
         return ()
 
-    def identity(self, outputs: Values, resource_id: str) -> str:
-        """Return what tells this resource from all others of its type and region."""
+    def identity(self, outputs: Values) -> str | None:
+        """Return what tells this resource from all others of its type and region, where its id does not."""
         del outputs
-        return resource_id
+        return None

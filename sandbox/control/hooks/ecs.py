@@ -41,8 +41,10 @@ class TaskDefinition(Hook):
         family = str(operation.inputs["family"])
         operation.outputs["revision"] = operation.account.count_up(f"{operation.region}/task-definition/{family}")
 
-    def identity(self, outputs: Values, resource_id: str) -> str:
-        return str(outputs.get("arn", resource_id))
+    def identity(self, outputs: Values) -> str | None:
+        # All revisions of a family have its name for an id.
+        arn = outputs.get("arn")
+        return arn if isinstance(arn, str) else None
 
     def _judge(self, operation: Operation) -> None:
         inputs = operation.inputs
