@@ -11,7 +11,6 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-
 Context = grpc.ServicerContext
 
 

@@ -1,7 +1,8 @@
 """How much `modeshift preview` costs, side by side with the bare engine; two ratios, measured in one run.
 
 1. `modeshift preview --stack dev` against the engine running a flat program with the same SDK imports, as many
-   resources and a provider that does nothing.
+   resources and a provider that does nothing. Both start their provider and language host anew, as the engine does
+   with plugins.
 2. What one more resource costs at 400 resources against 50, through the sandbox's provider.
 
 Each figure is the median of several runs, taken in turns so that both sides see the same machine.
@@ -19,12 +20,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from automation.toolchain import pulumi_binary  # noqa: E402 the project's root has to be on the path first
+
+_ATTACH = [sys.executable, "-m", "automation.attach", "--until-stdin-closes"]
 
 PREVIEW_LIMIT = 1.5
 SCALING_LIMIT = 1.5
@@ -55,18 +59,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        noop = stack.enter_context(_served([sys.executable, str(REPOSITORY / "benchmarks/noop_provider.py")]))
-        attach = stack.enter_context(
-            _served(
-                [sys.executable, "-m", "automation.attach", "--until-stdin-closes", "--account", f"{folder}/account"]
-            )
-        )
+        (attach,) = stack.enter_context(_served([*_ATTACH, "--account", f"{folder}/account"]))
         local = {"MODESHIFT_LOCAL": f"{folder}/local"}
         resources = _count(local)
-        bare = _flat(Path(folder) / "bare", _IMPORTS + _NOOP % resources, f"noop:{noop}", attach)
+        bare = _bare(_flat(Path(folder) / "bare", _IMPORTS + _NOOP % resources))
         ours, theirs = _in_turns(runs, lambda: _modeshift(local), bare)
         small, large, empty = (
-            _flat(Path(folder) / f"n{n}", _IMPORTS + _LOG_GROUPS % n, f"aws:{attach}", attach) for n in (50, 400, 0)
+            partial(_flat(Path(folder) / f"n{n}", _IMPORTS + _LOG_GROUPS % n), f"aws:{attach}", attach)
+            for n in (50, 400, 0)
         )
         at_50, at_400, at_0 = _in_turns(runs, small, large, empty)
     preview = ours / theirs
@@ -111,7 +111,16 @@ def _modeshift(local: dict[str, str]) -> None:
     )
 
 
-def _flat(folder: Path, program: str, provider: str, language_port: int) -> Callable[[], None]:
+def _bare(preview: Callable[[str, int], None]) -> Callable[[], None]:
+    def run() -> None:
+        with _served([sys.executable, str(REPOSITORY / "benchmarks/noop_provider.py")], _ATTACH) as (noop, host):
+            preview(f"noop:{noop}", host)
+
+    return run
+
+
+def _flat(folder: Path, program: str) -> Callable[[str, int], None]:
+    """Make a project of one flat program; return what previews it with given providers and language host."""
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: flat\nruntime: python\n")
     (folder / "__main__.py").write_text(program)
@@ -119,8 +128,6 @@ def _flat(folder: Path, program: str, provider: str, language_port: int) -> Call
         **os.environ,
         "PULUMI_BACKEND_URL": f"file://{folder}",
         "PULUMI_CONFIG_PASSPHRASE": "benchmark",
-        "PULUMI_DEBUG_LANGUAGES": f"python:{language_port}",
-        "PULUMI_DEBUG_PROVIDERS": provider,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -128,27 +135,36 @@ def _flat(folder: Path, program: str, provider: str, language_port: int) -> Call
     }
     pulumi = str(pulumi_binary())
 
-    def run(*args: str) -> None:
+    def run(*args: str, **attached: str) -> None:
         command = [pulumi, *args, "--non-interactive"]
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env={**env, **attached}, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(done.stdout + done.stderr)
 
     run("stack", "init", "flat")
     run("config", "set", "aws:region", "us-east-1")
-    return lambda: run("preview", "--stack", "flat")
+
+    def preview(providers: str, language_port: int) -> None:
+        attached = {"PULUMI_DEBUG_PROVIDERS": providers, "PULUMI_DEBUG_LANGUAGES": f"python:{language_port}"}
+        run("preview", "--stack", "flat", **attached)
+
+    return preview
 
 
 @contextmanager
-def _served(command: list[str]) -> Iterator[int]:
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["port"]
-    finally:
-        process.stdin.close()
-        process.wait(timeout=10)
+def _served(*commands: list[str]) -> Iterator[list[int]]:
+    """Run servers side by side, yield their ports once all are ready, end them."""
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for command in commands
+        ]
+        yield [json.loads(process.stdout.readline())["port"] for process in processes if process.stdout]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
 
 
 if __name__ == "__main__":
