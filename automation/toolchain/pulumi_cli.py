@@ -26,6 +26,7 @@ _INSTALLER = "https://get.pulumi.com/install.sh"
 _PROBE_SECONDS = 3.0
 _INSTALL_SECONDS = 300.0
 _BUILD_BYTES = 4 * 1024**3
+_PACKAGES = 1700
 _VERSION_SYMBOL = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 _MAIN_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _BY_HAND = "Or install the Pulumi CLI yourself (3.226 or newer, on PATH) and run the same command again."
@@ -68,13 +69,12 @@ def ensure(steps: Steps) -> None:
     """
     if find():
         return
-    with drafts(cache() / "pulumi") as draft:
+    with steps.step(f"Pulumi CLI {PULUMI_VERSION}"), drafts(cache() / "pulumi") as draft:
         if find():
             return  # the set-up we waited for made it
-        with steps.step(f"Pulumi CLI {PULUMI_VERSION}"):
-            if not _install(draft / "installed"):
-                _build(draft)
-            _publish(draft / "installed")
+        if not _install(draft / "installed"):
+            _build(draft)
+        _publish(draft / "installed")
 
 
 def _publish(installed: Path) -> None:
@@ -190,4 +190,4 @@ def _module_cache(go: Path) -> str | None:
 def _build_progress(lines: Sequence[str]) -> str:
     downloads = sum(line.startswith("go: downloading") for line in lines)
     compiled = len(lines) - downloads
-    return f"compiled {compiled} packages" if compiled else f"downloading modules: {downloads}"
+    return f"compiled {compiled} of about {_PACKAGES} packages" if compiled else f"downloading modules: {downloads}"
