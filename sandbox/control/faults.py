@@ -83,8 +83,9 @@ def strike_before(rule: Rule | None, doing: str, active: Callable[[], bool]) -> 
         return
     if rule.kind == "exit":
         os._exit(EXIT_CODE)
-    if rule.kind == "hang":
-        _wait(rule.seconds, active)
+    if rule.kind == "hang" and not _wait(rule.seconds, active):
+        message = f"{doing}: context canceled"
+        raise Refusal(message)
     if rule.kind == "timeout":
         _wait(rule.seconds, active)
         message = rule.message or f"{doing}: exceeded maximum number of attempts, 25, context deadline exceeded"
@@ -109,8 +110,11 @@ def strike_after(rule: Rule | None, doing: str) -> str | None:
 _INTERNAL = "InternalFailure: We encountered an internal error. Please try again."
 
 
-def _wait(seconds: float, active: Callable[[], bool]) -> None:
-    """Wait, but no longer than someone waits for the answer."""
+def _wait(seconds: float, active: Callable[[], bool]) -> bool:
+    """Wait, but no longer than someone waits for the answer; tell whether it was all the time."""
     end = time.monotonic() + seconds
-    while active() and (left := end - time.monotonic()) > 0:
+    while (left := end - time.monotonic()) > 0:
+        if not active():
+            return False
         time.sleep(min(left, 0.1))
+    return True

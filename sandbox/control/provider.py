@@ -43,6 +43,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._account = account
         self._catalog = catalog
         self._scopes = Scopes()
+        self._cancelled: set[str] = set()
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
@@ -61,7 +62,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=version("pulumi_aws"))
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        del request, context
+        del request
+        self._cancelled.add(context.peer())
         return empty_pb2.Empty()
 
     def CheckConfig(
@@ -207,7 +209,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         rule = faults.due(self._account, kind.token, operation)
         verb = "read" if operation in ("check", "diff") else operation
         what = doing(kind, verb, _name_of(urn))
-        faults.strike_before(rule, what, context.is_active)
+        faults.strike_before(rule, what, lambda: context.is_active() and context.peer() not in self._cancelled)
 
         def strike_after(made: Resource | None, known: Bag) -> None:
             problem = faults.strike_after(rule, what)

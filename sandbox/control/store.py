@@ -13,6 +13,7 @@ from sandbox.control.errors import AccountError, DamagedAccountError
 
 FILE_NAME = "account.sqlite"
 _APPLICATION = 0x4D53_4657
+_VERSION = 1
 _HEADER = b"SQLite format 3\x00"
 _APPLICATION_AT = 68
 _BUSY_SECONDS = 30
@@ -83,12 +84,16 @@ class Store:
 
     def _create(self) -> None:
         if self._connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION:
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != _VERSION:
+                raise _damaged(self.path, f"was made by another version of the sandbox ({version}, not {_VERSION})")
             return
         self._connection.execute("BEGIN IMMEDIATE")
         if self._connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
             for statement in _SCHEMA.split(";\n"):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
         self._connection.execute("COMMIT")
 
 
