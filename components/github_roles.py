@@ -6,47 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pulumi
-from pulumi_aws import iam
+import pulumi_aws as aws
 
 from components.base import Component
+from components.github_policies import Shared, deploy_statements, preview_statements
 from components.iam import policy_document
 from components.service import Statement
 
 _ISSUER = "token.actions.githubusercontent.com"
-_READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-
-# The services whose resources the program creates. AWS offers no way to name a resource before it exists for most of
-# their create calls, so the actions are bounded instead.
-_DEPLOYED_SERVICES = (
-    "acm",
-    "apigateway",
-    "application-autoscaling",
-    "cloudwatch",
-    "ec2",
-    "ecs",
-    "elasticloadbalancing",
-    "kms",
-    "lambda",
-    "logs",
-    "route53",
-    "s3",
-    "sqs",
-)
+_AUDIENCE = "sts.amazonaws.com"
 
 
 class GithubRoles(Component):
-    """Create one role that previews pull requests, reading only, and one role per environment that deploys.
+    """One role that previews pull requests, reading only, and one role per environment that deploys.
 
     A deploying role can only be entered by a job that runs in the GitHub environment of its name, so that the
-    environment's approvals guard it. Free of charge.
-
-    Args:
-        name: logical name.
-        repository: `owner/name` of the GitHub repository.
-        environments: environments that get a deploying role.
-        state_arn: ARN of the bucket that holds the stacks' state.
-        key_arn: ARN of the key that encrypts it.
-        opts: resource options.
+    environment's approvals guard it, and from the branches listed for it, if any are. Free of charge.
     """
 
     def __init__(
@@ -57,53 +32,88 @@ class GithubRoles(Component):
         environments: Sequence[str],
         state_arn: pulumi.Input[str],
         key_arn: pulumi.Input[str],
+        registry_arn: pulumi.Input[str],
+        regions: Sequence[str],
+        branches: Mapping[str, Sequence[str]] | None = None,
+        zones: Sequence[str] = (),
+        provider_arn: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Create the roles.
+
+        Args:
+            name: Logical name; children are called after it.
+            repository: `owner/name` of the GitHub repository.
+            environments: Environments that get a deploying role; their stacks' names begin with theirs.
+            state_arn: Bucket that holds the stacks' state.
+            key_arn: Key that encrypts it.
+            registry_arn: Registry that images are pushed to.
+            regions: Where stacks are deployed.
+            branches: Branches, as in `main` or `release/*`, by environment; all that GitHub lets pass otherwise.
+            zones: Ids of the Route 53 zones that deployments may write to.
+            provider_arn: GitHub's OIDC provider, where the account has it: there can be only one.
+            opts: Options of the component.
+
+        """
         super().__init__("GithubRoles", name, opts)
         self._repository = repository
-        self._provider = iam.OpenIdConnectProvider(
-            name,
-            url=f"https://{_ISSUER}",
-            client_id_lists=["sts.amazonaws.com"],
-            tags=self.tags(),
-            opts=self.opts(),
+        self._issuer_arn = self._issuer() if provider_arn is None else pulumi.Output.from_input(provider_arn)
+        invoke = pulumi.InvokeOptions(parent=self)
+        shared = Shared(
+            state_arn=state_arn,
+            key_arn=key_arn,
+            registry_arn=registry_arn,
+            partition=aws.get_partition_output(opts=invoke).partition,
+            account=aws.get_caller_identity_output(opts=invoke).account_id,
+            regions=regions,
+            zones=zones,
         )
-        state = _state_statements(state_arn, key_arn)
-        self.preview = self._role("preview", f"repo:{repository}:pull_request", state)
-        iam.RolePolicyAttachment(
-            self.child_name("preview-read"),
-            role=self.preview.name,
-            policy_arn=_READ_ONLY,
-            opts=self.opts(),
-        )
-        self.deploy: Mapping[str, iam.Role] = {
+        self.preview = self._role("preview", "pull_request", (), preview_statements(shared))
+        self.deploy: Mapping[str, aws.iam.Role] = {
             environment: self._role(
                 f"deploy-{environment}",
-                f"repo:{repository}:environment:{environment}",
-                [*state, *_deploy_statements(environment)],
+                f"environment:{environment}",
+                (branches or {}).get(environment, ()),
+                deploy_statements(environment, shared),
             )
-            for environment in environments
+            for environment in sorted(environments)
         }
-        self.register_outputs({})
+        self.register_outputs({"preview": self.preview.arn})
 
-    def _role(self, suffix: str, subject: str, statements: Sequence[Statement]) -> iam.Role:
-        role = iam.Role(
+    def _issuer(self) -> pulumi.Output[str]:
+        # AWS knows GitHub's certificates itself; a thumbprint would only go out of date.
+        return aws.iam.OpenIdConnectProvider(
+            self.child_name(),
+            url=f"https://{_ISSUER}",
+            client_id_lists=[_AUDIENCE],
+            tags=self.tags(),
+            opts=self.opts(),
+        ).arn
+
+    def _role(
+        self, suffix: str, context: str, branches: Sequence[str], statements: Sequence[Statement]
+    ) -> aws.iam.Role:
+        subject = f"repo:{self._repository}:{context}"
+        role = aws.iam.Role(
             self.child_name(suffix),
-            assume_role_policy=self._provider.arn.apply(lambda arn: _trust(arn, subject)),
+            assume_role_policy=self._issuer_arn.apply(lambda arn: trust_policy(arn, subject, branches)),
             description=f"GitHub Actions of {self._repository}: {suffix}",
             tags=self.tags(suffix),
             opts=self.opts(),
         )
-        iam.RolePolicy(
-            self.child_name(suffix),
-            role=role.name,
-            policy=policy_document(statements),
-            opts=self.opts(),
+        aws.iam.RolePolicy(
+            self.child_name(suffix), role=role.name, policy=policy_document(statements), opts=self.opts()
         )
         return role
 
 
-def _trust(provider_arn: str, subject: str) -> str:
+def trust_policy(provider_arn: str, subject: str, branches: Sequence[str]) -> str:
+    """Return who may take a role: jobs of exactly one subject, and only from some branches if any are listed."""
+    conditions: dict[str, dict[str, object]] = {
+        "StringEquals": {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}
+    }
+    if branches:
+        conditions["StringLike"] = {f"{_ISSUER}:ref": [f"refs/heads/{branch}" for branch in sorted(branches)]}
     return json.dumps(
         {
             "Version": "2012-10-17",
@@ -112,47 +122,9 @@ def _trust(provider_arn: str, subject: str) -> str:
                     "Effect": "Allow",
                     "Principal": {"Federated": provider_arn},
                     "Action": "sts:AssumeRoleWithWebIdentity",
-                    "Condition": {"StringEquals": {f"{_ISSUER}:aud": "sts.amazonaws.com", f"{_ISSUER}:sub": subject}},
+                    "Condition": conditions,
                 }
             ],
         },
         sort_keys=True,
     )
-
-
-def _state_statements(state_arn: pulumi.Input[str], key_arn: pulumi.Input[str]) -> list[Statement]:
-    objects = pulumi.Output.concat(state_arn, "/*")
-    return [
-        Statement(actions=["s3:ListBucket"], resources=[state_arn]),
-        Statement(actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], resources=[objects]),
-        Statement(actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], resources=[key_arn]),
-    ]
-
-
-def _deploy_statements(environment: str) -> list[Statement]:
-    own_roles = f"arn:aws:iam::*:role/{environment}-*"
-    return [
-        Statement(actions=[f"{service}:*" for service in _DEPLOYED_SERVICES], resources=["*"]),
-        Statement(
-            actions=[
-                "iam:AttachRolePolicy",
-                "iam:CreateRole",
-                "iam:DeleteRole",
-                "iam:DeleteRolePolicy",
-                "iam:DetachRolePolicy",
-                "iam:Get*",
-                "iam:List*",
-                "iam:PassRole",
-                "iam:PutRolePolicy",
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole",
-            ],
-            resources=[own_roles],
-        ),
-        Statement(
-            actions=["iam:CreateServiceLinkedRole"],
-            resources=["arn:aws:iam::*:role/aws-service-role/*"],
-        ),
-    ]

@@ -60,7 +60,7 @@ class Statement:
 
     actions: Sequence[str]
     resources: Sequence[pulumi.Input[str]]
-    conditions: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    conditions: Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]] = field(default_factory=dict)
 
 
 class Link(Protocol):

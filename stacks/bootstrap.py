@@ -2,61 +2,84 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
 from components.github_roles import GithubRoles
-from components.key import Key
+from components.key import CustomerKey
 from components.private_bucket import PrivateBucket
 from components.registry import ImageRegistry
-from stacks.profiles import ENVIRONMENTS
+from stacks.bootstrap_settings import Bootstrap, resolve_bootstrap
+from stacks.errors import SettingsError
+from stacks.files import read_stack_file
+from stacks.program import engine_config
 
 _NAME = "modeshift"
-_REPOSITORY = re.compile(r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")
 
 
 def main() -> None:
     """Create the shared resources and export what the stacks' files need to name.
 
     Raises:
-        pulumi.RunError: a setting is missing or malformed.
+        pulumi.RunError: A setting is missing or malformed; the engine shows the text alone.
+
     """
-    repository = pulumi.Config("modeshift").get("repository") or ""
-    if not _REPOSITORY.match(repository):
-        raise pulumi.RunError(
-            f"modeshift:repository is {repository!r}, which is not a GitHub repository as owner/name. "
-            "Set it in bootstrap/Pulumi.shared.yaml."
-        )
-    region = pulumi.Config("aws").require("region")
-    provider = aws.Provider(
+    path = Path(pulumi.get_root_directory()) / f"Pulumi.{pulumi.get_stack()}.yaml"
+    try:
+        file = read_stack_file(path) if path.is_file() else None
+        resolved = resolve_bootstrap(engine_config(), file)
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+    for name, value in bootstrap(resolved).items():
+        pulumi.export(name, value)
+
+
+def bootstrap(resolved: Bootstrap) -> Mapping[str, pulumi.Input[object]]:
+    """Create the shared resources and return the program's outputs."""
+    settings, region = resolved.settings, resolved.region
+    opts = pulumi.ResourceOptions(providers=[_provider(resolved)])
+    key = CustomerKey(f"{_NAME}-state", opts=opts)
+    bucket = PrivateBucket(f"{_NAME}-state", key_arn=key.arn, opts=opts)
+    registry = ImageRegistry(_NAME, opts=opts)
+    roles = GithubRoles(
+        f"{_NAME}-ci",
+        repository=settings.repository,
+        environments=settings.environments,
+        branches=settings.branches,
+        state_arn=bucket.arn,
+        key_arn=key.arn,
+        registry_arn=registry.arn,
+        regions=resolved.regions,
+        zones=settings.zones,
+        provider_arn=settings.oidc_provider,
+        opts=opts,
+    )
+    return {
+        "backend": pulumi.Output.format("s3://{0}?region={1}", bucket.id, region),
+        "secretsProvider": pulumi.Output.format("awskms:///{0}?region={1}", key.arn, region),
+        "registry": registry.url,
+        "region": region,
+        "previewRole": roles.preview.arn,
+        "deployRoles": {environment: role.arn for environment, role in roles.deploy.items()},
+    }
+
+
+def _provider(resolved: Bootstrap) -> aws.Provider:
+    settings = resolved.settings
+    return aws.Provider(
         "aws",
-        region=region,
+        region=resolved.region,
+        allowed_account_ids=None if settings.account is None else [settings.account],
         default_tags=aws.ProviderDefaultTagsArgs(
             tags={
                 "Environment": "shared",
-                "Owner": "platform",
-                "Cost-Center": "shared",
+                "Owner": settings.owner,
+                "Cost-Center": settings.cost_center,
                 "modeshift:project": pulumi.get_project(),
                 "modeshift:stack": pulumi.get_stack(),
             }
         ),
     )
-    opts = pulumi.ResourceOptions(providers=[provider])
-    key = Key(f"{_NAME}-state", description="State and secrets of all stacks", opts=opts)
-    bucket = PrivateBucket(f"{_NAME}-state", key_arn=key.arn, opts=opts)
-    registry = ImageRegistry(_NAME, opts=opts)
-    roles = GithubRoles(
-        f"{_NAME}-ci",
-        repository=repository,
-        environments=ENVIRONMENTS,
-        state_arn=bucket.arn,
-        key_arn=key.arn,
-        opts=opts,
-    )
-    pulumi.export("backend", bucket.id.apply(lambda name: f"s3://{name}?region={region}"))
-    pulumi.export("secretsProvider", key.arn.apply(lambda arn: f"awskms:///{arn}?region={region}"))
-    pulumi.export("registry", registry.url)
-    pulumi.export("previewRole", roles.preview.arn)
-    pulumi.export("deployRoles", {environment: role.arn for environment, role in roles.deploy.items()})

@@ -13,6 +13,7 @@ from typing import Final
 from stacks.keys import Json, Path
 
 MASK: Final = "(hidden)"
+GUIDE: Final = "docs/settings.md"
 _WIDTH: Final = 100
 _LABEL: Final = 10
 _LONGEST_VALUE: Final = 120
@@ -45,13 +46,13 @@ class Problem:
 class SettingsError(ValueError):
     """The settings of a stack cannot be used; `problems` holds every reason."""
 
-    def __init__(self, problems: Sequence[Problem], stack: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], stack: str = "", guide: str = GUIDE) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.stack = stack
-        super().__init__(render(self.problems, stack))
+        super().__init__(render(self.problems, stack, guide))
 
 
-def render(problems: Sequence[Problem], stack: str = "") -> str:
+def render(problems: Sequence[Problem], stack: str = "", guide: str = GUIDE) -> str:
     """Return the report: one block per problem, then the count and what to do."""
     numbered = zip(range(1, len(problems) + 1), problems, strict=True)
     blocks = [_block(number, len(str(len(problems))), problem) for number, problem in numbered]
@@ -59,7 +60,7 @@ def render(problems: Sequence[Problem], stack: str = "") -> str:
     of_stack = f" of stack {stack}" if stack else ""
     closing = (
         f"{count} in the settings{of_stack}. Nothing was created or changed.\n"
-        "Correct and run the command again; docs/settings.md lists every setting."
+        f"Correct and run the command again; {guide} lists every setting."
     )
     return "\n\n".join([*blocks, closing])
 

@@ -91,7 +91,15 @@ def account() -> None:
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
     CustomerKey("modeshift-key")
     PrivateBucket("modeshift-state", key_arn=KEY)
-    GithubRoles("modeshift-ci", repository="acme/app", environments=["dev"], state_arn=BUCKET, key_arn=KEY)
+    GithubRoles(
+        "modeshift-ci",
+        repository="acme/app",
+        environments=["dev"],
+        state_arn=BUCKET,
+        key_arn=KEY,
+        registry_arn="arn:aws:ecr:us-east-1:123456789012:repository/modeshift-1a2b3c4",
+        regions=["us-east-1"],
+    )
 
 
 EXAMPLES = [containers, functions, public_entry, api_entry, account]

@@ -1,0 +1,286 @@
+"""What the roles of GitHub Actions may do: reading for previews, and one environment's resources for deployments.
+
+AWS generates the ids of many resources, so that a policy cannot name them before they exist. Where the id holds the
+name, the policy asks for the environment's prefix; where AWS looks at tags, for the environment's tag; what remains is
+bound to single actions and to the regions of the stacks. `docs/bootstrap.md` says what stays wide, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.service import Statement
+
+_EVERYTHING = ("*",)
+
+# Settings of resources, never the data in them: no objects, messages, log lines or secret values.
+_READS = (
+    "acm:DescribeCertificate",
+    "acm:GetCertificate",
+    "acm:List*",
+    "apigateway:GET",
+    "application-autoscaling:Describe*",
+    "application-autoscaling:List*",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:ListTagsForResource",
+    "ec2:Describe*",
+    "ec2:GetManagedPrefixListEntries",
+    "ecr:DescribeImages",
+    "ecr:DescribeRepositories",
+    "ecs:Describe*",
+    "ecs:List*",
+    "elasticloadbalancing:Describe*",
+    "iam:Get*",
+    "iam:List*",
+    "kms:Describe*",
+    "kms:GetKey*",
+    "kms:List*",
+    "lambda:Get*",
+    "lambda:List*",
+    "logs:Describe*",
+    "logs:GetLogDelivery",
+    "logs:List*",
+    "route53:Get*",
+    "route53:List*",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucket*",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "sqs:GetQueue*",
+    "sqs:ListQueue*",
+    "tag:GetResources",
+)
+
+# Of EC2 the network only: nobody can start a machine with these.
+_NETWORK = tuple(
+    f"ec2:{action}"
+    for action in (
+        "AllocateAddress",
+        "AssociateAddress",
+        "AssociateRouteTable",
+        "AttachInternetGateway",
+        "AuthorizeSecurityGroupEgress",
+        "AuthorizeSecurityGroupIngress",
+        "CreateFlowLogs",
+        "CreateInternetGateway",
+        "CreateNatGateway",
+        "CreateRoute",
+        "CreateRouteTable",
+        "CreateSecurityGroup",
+        "CreateSubnet",
+        "CreateTags",
+        "CreateVpc",
+        "CreateVpcEndpoint",
+        "DeleteFlowLogs",
+        "DeleteInternetGateway",
+        "DeleteNatGateway",
+        "DeleteNetworkInterface",
+        "DeleteRoute",
+        "DeleteRouteTable",
+        "DeleteSecurityGroup",
+        "DeleteSubnet",
+        "DeleteTags",
+        "DeleteVpc",
+        "DeleteVpcEndpoints",
+        "DetachInternetGateway",
+        "DetachNetworkInterface",
+        "DisassociateAddress",
+        "DisassociateRouteTable",
+        "ModifySecurityGroupRules",
+        "ModifySubnetAttribute",
+        "ModifyVpcAttribute",
+        "ModifyVpcEndpoint",
+        "ReleaseAddress",
+        "ReplaceRoute",
+        "ReplaceRouteTableAssociation",
+        "RevokeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        "UpdateSecurityGroupRuleDescriptionsEgress",
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+    )
+)
+
+# Actions on what gets a generated id, or that AWS takes no resource for.
+_UNNAMEABLE = (
+    *_NETWORK,
+    "acm:AddTagsToCertificate",
+    "acm:DeleteCertificate",
+    "acm:RequestCertificate",
+    "apigateway:DELETE",
+    "apigateway:PATCH",
+    "apigateway:POST",
+    "apigateway:PUT",
+    "apigateway:TagResource",
+    "apigateway:UntagResource",
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeleteScheduledAction",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:PutScheduledAction",
+    "application-autoscaling:RegisterScalableTarget",
+    "application-autoscaling:TagResource",
+    "application-autoscaling:UntagResource",
+    "ecr:GetAuthorizationToken",
+    "ecs:DeregisterTaskDefinition",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+
+_ROLES = tuple(
+    f"iam:{action}"
+    for action in (
+        "AttachRolePolicy",
+        "CreateRole",
+        "DeleteRole",
+        "DeleteRolePolicy",
+        "DetachRolePolicy",
+        "PutRolePolicy",
+        "TagRole",
+        "UntagRole",
+        "UpdateAssumeRolePolicy",
+        "UpdateRole",
+        "UpdateRoleDescription",
+    )
+)
+_PUSH = tuple(
+    f"ecr:{action}"
+    for action in (
+        "BatchCheckLayerAvailability",
+        "BatchGetImage",
+        "CompleteLayerUpload",
+        "GetDownloadUrlForLayer",
+        "InitiateLayerUpload",
+        "PutImage",
+        "UploadLayerPart",
+    )
+)
+
+# Who may be handed a role: what the components make roles for.
+_PASSED_TO = ("ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com")
+# Whose own roles AWS makes on first use.
+_SERVICE_LINKED = (
+    "ecs.amazonaws.com",
+    "ecs.application-autoscaling.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "ops.apigateway.amazonaws.com",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What all stacks share and the roles need to name; `regions` are those that stacks are deployed to."""
+
+    state_arn: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    registry_arn: pulumi.Input[str]
+    partition: pulumi.Input[str]
+    account: pulumi.Input[str]
+    regions: Sequence[str]
+    zones: Sequence[str] = ()
+
+    def arn(self, rest: str) -> pulumi.Output[str]:
+        """Return an ARN of this account; `{account}` in `rest` is filled in."""
+        return pulumi.Output.all(self.partition, self.account).apply(
+            lambda place: f"arn:{place[0]}:{rest.replace('{account}', place[1])}"
+        )
+
+
+def preview_statements(shared: Shared) -> list[Statement]:
+    """Return what a preview needs: reading the state, decrypting the secrets in it, and reading what exists."""
+    return [
+        Statement(actions=["s3:ListBucket"], resources=[shared.state_arn]),
+        Statement(actions=["s3:GetObject"], resources=[_objects(shared)]),
+        Statement(actions=["kms:Decrypt"], resources=[shared.key_arn]),
+        Statement(actions=_READS, resources=_EVERYTHING),
+    ]
+
+
+def deploy_statements(environment: str, shared: Shared) -> list[Statement]:
+    """Return what deploying the stacks of one environment needs; their names begin with the environment's."""
+    own_tag = {"StringEquals": {"aws:ResourceTag/Environment": environment}}
+    return [
+        *preview_statements(shared),
+        Statement(actions=["s3:DeleteObject", "s3:PutObject"], resources=[_objects(shared)]),
+        Statement(actions=["kms:Encrypt", "kms:GenerateDataKey"], resources=[shared.key_arn]),
+        Statement(actions=_PUSH, resources=[shared.registry_arn]),
+        _named(environment, shared),
+        Statement(
+            actions=_UNNAMEABLE,
+            resources=_EVERYTHING,
+            conditions={"StringEquals": {"aws:RequestedRegion": sorted(shared.regions)}},
+        ),
+        # AWS gives a key its id, so that its tag alone tells whose it is; a key that has one keeps it.
+        Statement(
+            actions=["kms:CreateKey", "kms:TagResource"],
+            resources=_EVERYTHING,
+            conditions={
+                "StringEquals": {"aws:RequestTag/Environment": environment},
+                "Null": {"aws:ResourceTag/Environment": "true"},
+            },
+        ),
+        Statement(actions=["kms:*"], resources=[shared.arn("kms:*:{account}:key/*")], conditions=own_tag),
+        Statement(
+            actions=["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
+            resources=[shared.arn(f"kms:*:{{account}}:alias/{environment}-*")],
+        ),
+        *_role_statements(environment, shared),
+        *_zone_statements(shared),
+    ]
+
+
+def _named(environment: str, shared: Shared) -> Statement:
+    """Allow everything on what carries the environment's prefix in its ARN."""
+    names = (
+        f"cloudwatch:*:{{account}}:alarm:{environment}-*",
+        f"ecs:*:{{account}}:cluster/{environment}-*",
+        f"ecs:*:{{account}}:service/{environment}-*/*",
+        f"ecs:*:{{account}}:task/{environment}-*/*",
+        f"ecs:*:{{account}}:task-definition/{environment}-*:*",
+        *(
+            f"elasticloadbalancing:*:{{account}}:{kind}/{environment}-*"
+            for kind in ("listener/app", "listener-rule/app", "loadbalancer/app", "targetgroup")
+        ),
+        f"lambda:*:{{account}}:function:{environment}-*",
+        *(
+            f"logs:*:{{account}}:log-group:{folder}{environment}-*"
+            for folder in ("", "/aws/lambda/", "/aws/vendedlogs/apis/", "/ecs/")
+        ),
+        f"s3:::{environment}-*",
+        f"sqs:*:{{account}}:{environment}-*",
+    )
+    services = ("cloudwatch", "ecs", "elasticloadbalancing", "lambda", "logs", "s3", "sqs")
+    return Statement(actions=[f"{service}:*" for service in services], resources=[shared.arn(name) for name in names])
+
+
+def _role_statements(environment: str, shared: Shared) -> list[Statement]:
+    own_roles = shared.arn(f"iam::{{account}}:role/{environment}-*")
+    return [
+        Statement(actions=_ROLES, resources=[own_roles]),
+        Statement(
+            actions=["iam:PassRole"],
+            resources=[own_roles],
+            conditions={"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}},
+        ),
+        Statement(
+            actions=["iam:CreateServiceLinkedRole"],
+            resources=[shared.arn("iam::{account}:role/aws-service-role/*")],
+            conditions={"StringEquals": {"iam:AWSServiceName": list(_SERVICE_LINKED)}},
+        ),
+    ]
+
+
+def _zone_statements(shared: Shared) -> list[Statement]:
+    if not shared.zones:
+        return []
+    zones = [shared.arn(f"route53:::hostedzone/{zone}") for zone in sorted(shared.zones)]
+    return [Statement(actions=["route53:ChangeResourceRecordSets"], resources=zones)]
+
+
+def _objects(shared: Shared) -> pulumi.Output[str]:
+    return pulumi.Output.concat(shared.state_arn, "/*")
