@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from google.protobuf import empty_pb2
 
 from sandbox.control import wire
 from sandbox.control.account import Account
@@ -67,6 +68,9 @@ class Cloud:
         request = provider_pb2.ConfigureRequest(urn=urn, type="pulumi:providers:aws", args=args)
         self.provider.Configure(request, self._context)
         return self
+
+    def cancel(self) -> None:
+        self.provider.Cancel(empty_pb2.Empty(), self._context)
 
     def urn(self, kind: str, name: str) -> str:
         return f"{self.stack}::{kind}::{name}"

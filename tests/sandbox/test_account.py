@@ -17,6 +17,7 @@ from sandbox.control.wire import Values
 
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
 
 
 def add(account: Account, kind: str, name: str, *, inputs: Values | None = None, blocks: tuple[int, ...] = ()) -> int:
@@ -82,31 +83,47 @@ def test_dependants_are_gone_with_what_they_depended_on(account: Account) -> Non
 
 
 class TestTouch:
-    INPUTS: ClassVar[Values] = {"tags": {"Name": "a"}, "tagsAll": {"Name": "a", "Owner": "b"}, "rules": [{"port": 80}]}
+    RULE: ClassVar[Values] = {"protocol": "tcp", "fromPort": 80, "toPort": 80}
+    INPUTS: ClassVar[Values] = {"tags": {"Name": "a"}, "tagsAll": {"Name": "a", "Owner": "b"}, "ingress": [RULE]}
 
     def test_a_change_behind_the_engines_back_shows_in_both_sides(self, account: Account) -> None:
-        add(account, VPC, "vpc-1", inputs=self.INPUTS)
-        account.touch("vpc-1", {"rules[0].port": 81, "tags.Name": "z", "note": "new"})
-        found = account.get(VPC, "vpc-1")
+        add(account, GROUP, "sg-1", inputs=self.INPUTS)
+        account.touch("sg-1", {"ingress[0].toPort": 81, "tags.Name": "z", "revokeRulesOnDelete": True})
+        found = account.get(GROUP, "sg-1")
         assert found is not None
         expected: Values = {
             "tags": {"Name": "z"},
             "tagsAll": {"Name": "z", "Owner": "b"},
-            "rules": [{"port": 81}],
-            "note": "new",
+            "ingress": [{**self.RULE, "toPort": 81}],
+            "revokeRulesOnDelete": True,
         }
         assert (found.inputs, found.outputs) == (expected, expected)
 
-    def test_nothing_is_done_to_what_is_not_there(self, account: Account) -> None:
-        add(account, VPC, "vpc-12345", inputs=self.INPUTS)
-        with pytest.raises(Refusal, match=r"has the URN or id vpc-12346\. The nearest is vpc-12345\."):
-            account.touch("vpc-12346", {"a": 1})
+    def test_a_property_can_be_taken_away(self, account: Account) -> None:
+        add(account, GROUP, "sg-1", inputs=self.INPUTS)
+        assert account.touch("sg-1", {"ingress": None, "tags.Name": None}).inputs == {
+            "tags": {},
+            "tagsAll": {"Owner": "b"},
+        }
 
-    def test_a_place_that_does_not_exist_is_refused_as_a_whole(self, account: Account) -> None:
-        add(account, VPC, "vpc-1", inputs=self.INPUTS)
-        with pytest.raises(Refusal, match=r"rules\[1\]\.port cannot be set"):
-            account.touch("vpc-1", {"tags.Name": "z", "rules[1].port": 81})
-        found = account.get(VPC, "vpc-1")
+    def test_nothing_is_done_to_what_is_not_there(self, account: Account) -> None:
+        add(account, VPC, "vpc-12345")
+        with pytest.raises(Refusal, match=r"has the URN or id vpc-12346\. The nearest is vpc-12345\."):
+            account.touch("vpc-12346", {"enableDnsSupport": True})
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"ingress[1].toPort": 81}, r"ingress\[1\]\.toPort cannot be set: the resource has no such place"),
+            ({"ingress[0].toPort": "http"}, 'expected integer type, got "http" of type string'),
+            ({"ingres": []}, "SecurityGroup sg-1 has no property ingres. Did you mean ingress?"),
+        ],
+    )
+    def test_a_change_that_cannot_be_is_refused_as_a_whole(self, account: Account, changes: Values, words: str) -> None:
+        add(account, GROUP, "sg-1", inputs=self.INPUTS)
+        with pytest.raises(Refusal, match=words):
+            account.touch("sg-1", {"tags.Name": "z", **changes})
+        found = account.get(GROUP, "sg-1")
         assert found is not None
         assert found.inputs == self.INPUTS
 
@@ -134,6 +151,14 @@ class TestUnusableFiles:
         with pytest.raises(AccountError, match="another program's database"):
             Account(tmp_path)
         assert (tmp_path / FILE_NAME).read_bytes() == content
+
+    def test_an_account_of_another_version_is_left_alone(self, tmp_path: Path) -> None:
+        Account(tmp_path).close()
+        with sqlite3.connect(tmp_path / FILE_NAME) as later:
+            later.execute("PRAGMA user_version = 99")
+        later.close()
+        with pytest.raises(AccountError, match=r"made by another version of the sandbox \(99, not 1\)"):
+            Account(tmp_path)
 
     def test_damage_found_later_is_explained(self, tmp_path: Path) -> None:
         first = Account(tmp_path)

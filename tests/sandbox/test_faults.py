@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,8 +115,20 @@ def test_a_hang_takes_its_time_and_then_goes_on(cloud: Cloud, account: Account) 
 
 def test_a_hang_ends_when_nobody_waits() -> None:
     started = time.monotonic()
-    faults.strike_before(Rule("*", "create", "hang", seconds=60), "creating", lambda: False)
+    with pytest.raises(Refusal, match="creating: context canceled"):
+        faults.strike_before(Rule("*", "create", "hang", seconds=60), "creating", lambda: False)
     assert time.monotonic() - started < 1
+
+
+def test_a_cancelled_engine_does_not_wait_for_a_hang(
+    cloud: Cloud, account: Account, another: Callable[..., Cloud]
+) -> None:
+    faults.add(account, Rule(QUEUE, "create", "hang", nth=0, seconds=0.3))
+    other = another("two")
+    cloud.cancel()
+    with pytest.raises(Refusal, match="context canceled"):
+        cloud.create(QUEUE, "jobs")
+    other.create(QUEUE, "jobs")
 
 
 @pytest.mark.parametrize("rule", [Rule("*", "explode", "fail"), Rule("*", "create", "explode")])
