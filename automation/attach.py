@@ -1,7 +1,7 @@
 """What the engine attaches to: the language host, and in the sandbox the providers, on one port of one process.
 
-Prints one JSON line when it is ready: the `port` to attach to and, for the sandbox, the `endpoint` of its AWS API.
- Run by `cloud.py` for one command, by `background.py` for many.
+Prints one JSON line when it is ready: the `port` to attach to and, for the sandbox, the `endpoint` of its AWS API; or
+the `problem` that keeps it from starting. Run by `cloud.py` for one command, by `background.py` for many.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sandbox.control.errors import AccountError
 
 # Remote components and programs hold a worker while what they register is served here too.
 _WORKERS = 128
+_GRACE_SECONDS = 3
 _MESSAGE_BYTES = 400 * 1024 * 1024
 _OPTIONS = [
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
@@ -45,7 +47,7 @@ def main() -> int:
         try:
             ready["endpoint"] = serve_endpoint(add_to(server, arguments.account))
         except AccountError as problem:
-            sys.stderr.write(f"{problem}\n")
+            _say({"problem": str(problem)})
             return 1
     ready["port"] = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -54,12 +56,17 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     if arguments.until_stdin_closes:
         threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-    sys.stdout.write(json.dumps(ready) + "\n")
-    sys.stdout.flush()
+    _say(ready)
     stop.wait()
+    # An engine that outlives its command still gets the answers to what it asked for.
+    server.stop(grace=_GRACE_SECONDS).wait()
     host.stop()
-    server.stop(grace=None).wait()
     return 0
+
+
+def _say(message: Mapping[str, int | str]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from automation import processes
 from automation.errors import Exit, UserError
 from automation.project import Project
 
+_MODULE = "automation.attach"
 _STOP_SECONDS = 5
 
 
 def start(project: Project) -> int:
-    """Return the port of the running process, started now unless it runs already."""
-    record = _read(_record(project))
-    if record is not None:
-        return record["port"]
-    project.sandbox.mkdir(parents=True, exist_ok=True)
+    """Return the port of the running process, started now unless it runs already.
+
+    Raises:
+        UserError: it did not start; the message says why.
+    """
+    with _alone(project):
+        record = _read(_record(project))
+        if record is not None:
+            return record["port"]
+        process, ready = _launch(project)
+        _record(project).write_text(json.dumps({"pid": process, "port": ready["port"]}))
+        return ready["port"]
+
+
+def stop(project: Project) -> bool:
+    """End the process; return whether one was running."""
+    with _alone(project):
+        record = _read(_record(project))
+        _record(project).unlink(missing_ok=True)
+    if record is None:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(record["pid"], signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while processes.runs(record["pid"], _MODULE):
+            if time.monotonic() > deadline:
+                os.kill(record["pid"], signal.SIGKILL)
+                break
+            time.sleep(0.05)
+    return True
+
+
+def _launch(project: Project) -> tuple[int, dict[str, int]]:
     log = project.sandbox / "attach.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "automation.attach", "--account", str(project.sandbox)],
+            [sys.executable, "-m", _MODULE, "--account", str(project.sandbox)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -34,28 +67,19 @@ def start(project: Project) -> int:
         )
     assert process.stdout is not None
     line = process.stdout.readline()
-    if not line:
-        raise UserError("The sandbox did not start.", hint=log.read_text().strip(), code=Exit.FAILED)
-    port = json.loads(line)["port"]
-    _record(project).write_text(json.dumps({"pid": process.pid, "port": port}))
-    return port
+    ready = json.loads(line) if line else {"problem": log.read_text().strip() or "It ended without a word."}
+    if "problem" in ready:
+        raise UserError(f"The sandbox did not start. {ready['problem']}", code=Exit.FAILED)
+    return process.pid, ready
 
 
-def stop(project: Project) -> bool:
-    """End the process; return whether one was running."""
-    path = _record(project)
-    record = _read(path)
-    path.unlink(missing_ok=True)
-    if record is None:
-        return False
-    os.kill(record["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    while _is_ours(record["pid"]):
-        if time.monotonic() > deadline:
-            os.kill(record["pid"], signal.SIGKILL)
-            break
-        time.sleep(0.05)
-    return True
+@contextmanager
+def _alone(project: Project) -> Iterator[None]:
+    """Let no other command start or stop the process meanwhile."""
+    project.sandbox.mkdir(parents=True, exist_ok=True)
+    with (project.sandbox / "attach.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _record(project: Project) -> Path:
@@ -67,10 +91,4 @@ def _read(path: Path) -> dict[str, int] | None:
         record = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return record if _is_ours(record["pid"]) else None
-
-
-def _is_ours(pid: int) -> bool:
-    """Whether a process is alive and is what we started: a pid may be somebody else's by now."""
-    answer = subprocess.run(["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "automation.attach" in answer.stdout and not answer.stdout.startswith("Z")
+    return record if processes.runs(record["pid"], _MODULE) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ def up(
     yes: Yes = False,
     as_json: Json = False,
     skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Do not preview first.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read back what exists first, to repair drift.")] = False,
     accept_data_loss: Annotated[
         bool, typer.Option("--accept-data-loss", help="Allow deleting or replacing what holds data.")
     ] = False,
@@ -97,7 +99,7 @@ def up(
         recovery.recover(session, screen.console)
         expected = None
         if not skip_preview:
-            planned = operations.preview(session, screen.console)
+            planned = operations.preview(session, screen.console, refresh=refresh)
             _show_plan(screen, session, planned)
             if not planned.ok:
                 return planned
@@ -105,7 +107,7 @@ def up(
             _refuse_data_loss(planned, accept_data_loss)
             if planned.plan.changed():
                 _confirm(screen, f"Bring up {session.stack}?", yes)
-        result = operations.up(session, screen.console, expected)
+        result = operations.up(session, screen.console, expected, refresh=refresh)
         _show_result(screen, session, result, "up")
         return result
 
@@ -134,7 +136,7 @@ def destroy(
             _list_guarded(screen, guarded)
         _confirm(screen, f"Destroy {session.stack}?", yes)
         if unprotect:
-            recovery.lift_guards(session)
+            recovery.lift_guards(session, screen.console)
         result = operations.destroy(session, screen.console)
         _show_result(screen, session, result, "destroy")
         if result.ok and guarded and not unprotect:
@@ -238,6 +240,7 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command; the entry point of `.venv/bin/modeshift`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 
@@ -310,7 +313,8 @@ def _show_plan(screen: Screen, session: Session, result: Result) -> None:
         screen.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
     if not result.ok:
         screen.console.print(render.diagnostics_view(result.plan.errors()))
-        screen.console.print("This is not complete: the run failed.", style="yellow")
+        ending = "was interrupted" if result.code is Exit.INTERRUPTED else "failed"
+        screen.console.print(f"This is not complete: the run {ending}.", style="yellow")
 
 
 def _show_result(screen: Screen, session: Session, result: Result, command: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from automation.engine import Engine
-from automation.errors import UserError
+from automation.errors import Exit, UserError
 from automation.project import Project
 from automation.state import State, exists, init_stack, prepare
 from automation.toolchain import pulumi_binary
@@ -205,4 +205,7 @@ def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:
     line = process.stdout.readline()
     if not line:
         raise UserError("The sandbox did not start.", hint="Its message is above; `modeshift doctor` may say more.")
-    return json.loads(line)
+    ready = json.loads(line)
+    if "problem" in ready:
+        raise UserError(ready["problem"], code=Exit.FAILED)
+    return ready

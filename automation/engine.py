@@ -6,20 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 Event = Mapping[str, Any]
 OnEvent = Callable[[Event], None]
 
 _POLL_SECONDS = 0.05
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_IMPATIENT = 2
+_LAST_WORDS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -59,38 +60,41 @@ class Engine:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def operate(self, *args: str, on_event: OnEvent = lambda _: None) -> Outcome:
+    def operate(self, *args: str, log: Path, on_event: OnEvent = lambda _: None) -> Outcome:
         """Run preview, up, refresh or destroy; `on_event` is called on this thread for each raw engine event.
 
         An interrupt (Ctrl-C, SIGTERM) reaches the engine once, which finishes the operations under way, saves its
-        state and ends; a second one makes it stop at once.
+        state and ends; a second one ends it at once.
+
+        Args:
+            args: the command and its flags.
+            log: where the engine writes its events.
+            on_event: called with each of them as it comes.
         """
         started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="modeshift-") as folder:
-            log = Path(folder) / "events"
-            log.touch()
-            process = subprocess.Popen(
-                [self.binary, *args, "--non-interactive", "--color", "never", "--event-log", str(log)],
-                cwd=self.work_dir,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                # A process group of its own: the terminal's Ctrl-C would reach the engine twice, which means "kill".
-                start_new_session=True,
-            )
-            output = _Drain(process)
-            events: list[Event] = []
-            with _forwarded_to(process) as interrupted:
-                for event in _follow(log, process):
-                    events.append(event)
-                    on_event(event)
-                process.wait()
-            stdout, stderr = output.text()
-        return Outcome(
-            process.returncode, stdout, stderr, events, time.monotonic() - started, interrupted=interrupted.is_set()
+        log.touch()
+        process = subprocess.Popen(
+            [self.binary, *args, "--non-interactive", "--color", "never", "--event-log", str(log)],
+            cwd=self.work_dir,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A process group of its own: the terminal's Ctrl-C would reach the engine twice, which means "kill".
+            start_new_session=True,
         )
+        output = _Drain(process)
+        events: list[Event] = []
+        with _forwarded_to(process) as interrupts:
+            for event in _follow(log, process):
+                events.append(event)
+                on_event(event)
+            process.wait()
+            _end_group(process)
+        stdout, stderr = output.text()
+        seconds = time.monotonic() - started
+        return Outcome(process.returncode, stdout, stderr, events, seconds, interrupted=bool(interrupts))
 
     def _environment(self) -> dict[str, str]:
         # The event log is a flag that the CLI only shows to those who ask for it.
@@ -109,12 +113,12 @@ class _Drain:
         for thread in self._threads:
             thread.start()
 
-    def _read(self, name: str, pipe: Any) -> None:
-        self._chunks[name] = pipe.read()
+    def _read(self, name: str, pipe: IO[str] | None) -> None:
+        self._chunks[name] = pipe.read() if pipe else ""
 
     def text(self) -> tuple[str, str]:
         for thread in self._threads:
-            thread.join()
+            thread.join(_LAST_WORDS_SECONDS)
         return self._chunks.get("stdout", ""), self._chunks.get("stderr", "")
 
 
@@ -127,7 +131,8 @@ def _follow(log: Path, process: subprocess.Popen[str]) -> Iterator[Event]:
             rest += file.read()
             *lines, rest = rest.split("\n")
             for line in lines:
-                if line.strip():
+                # On a full disk the engine writes only parts of lines.
+                with suppress(json.JSONDecodeError):
                     yield json.loads(line)
             if ended:
                 return
@@ -136,21 +141,27 @@ def _follow(log: Path, process: subprocess.Popen[str]) -> Iterator[Event]:
 
 
 @contextmanager
-def _forwarded_to(process: subprocess.Popen[str]) -> Iterator[threading.Event]:
-    """Pass interrupts on to the engine instead of dying of them; the yielded event tells whether one came."""
-    interrupted = threading.Event()
+def _forwarded_to(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Pass interrupts on to the engine instead of dying of them; the yielded list holds those that came."""
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield interrupted
+        yield interrupts
         return
 
-    def forward(_number: int, _frame: object) -> None:
-        interrupted.set()
+    def forward(number: int, _frame: object) -> None:
+        interrupts.append(number)
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT if len(interrupts) < _IMPATIENT else signal.SIGKILL)
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        yield interrupted
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End what an engine that was killed could not end itself: its plugins."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

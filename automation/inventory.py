@@ -6,104 +6,208 @@ that tells, and else by the id that its inputs imply: reading that back shows wh
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from automation.cloud import Session
+Values = Mapping[str, Any]
+Client = Callable[[str], Any]
 
-Resource = Mapping[str, Any]
-
+_QUEUE = "aws:sqs/queue:Queue"
 _IDENTIFYING_TAGS = ("modeshift:project", "modeshift:stack", "Name")
 
-# The tagging API's name of a type, and whether Pulumi's id is the ARN itself or what follows its last separator.
-_BY_TAG: Mapping[str, tuple[str, bool]] = {
-    "aws:acm/certificate:Certificate": ("acm:certificate", True),
-    "aws:apigatewayv2/api:Api": ("apigateway:apis", False),
-    "aws:apigatewayv2/vpcLink:VpcLink": ("apigateway:vpclinks", False),
-    "aws:cloudwatch/logGroup:LogGroup": ("logs:log-group", False),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": ("cloudwatch:alarm", False),
-    "aws:ec2/eip:Eip": ("ec2:elastic-ip", False),
-    "aws:ec2/flowLog:FlowLog": ("ec2:vpc-flow-log", False),
-    "aws:ec2/internetGateway:InternetGateway": ("ec2:internet-gateway", False),
-    "aws:ec2/natGateway:NatGateway": ("ec2:natgateway", False),
-    "aws:ec2/routeTable:RouteTable": ("ec2:route-table", False),
-    "aws:ec2/securityGroup:SecurityGroup": ("ec2:security-group", False),
-    "aws:ec2/subnet:Subnet": ("ec2:subnet", False),
-    "aws:ec2/vpc:Vpc": ("ec2:vpc", False),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": ("ec2:vpc-endpoint", False),
-    "aws:ecr/repository:Repository": ("ecr:repository", False),
-    "aws:ecs/cluster:Cluster": ("ecs:cluster", True),
-    "aws:ecs/service:Service": ("ecs:service", True),
-    "aws:iam/role:Role": ("iam:role", False),
-    "aws:kms/key:Key": ("kms:key", False),
-    "aws:lambda/function:Function": ("lambda:function", False),
-    "aws:lb/listener:Listener": ("elasticloadbalancing:listener", True),
-    "aws:lb/listenerRule:ListenerRule": ("elasticloadbalancing:listener-rule", True),
-    "aws:lb/loadBalancer:LoadBalancer": ("elasticloadbalancing:loadbalancer", True),
-    "aws:lb/targetGroup:TargetGroup": ("elasticloadbalancing:targetgroup", True),
-    "aws:s3/bucket:Bucket": ("s3:bucket", False),
-    "aws:sqs/queue:Queue": ("sqs:queue", False),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": ("ec2:security-group-rule", False),
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": ("ec2:security-group-rule", False),
+
+@dataclass(frozen=True)
+class Found:
+    """Something that exists, or may: Pulumi's id for it, and what reading it back needs beyond its inputs."""
+
+    id: str
+    outputs: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Arn:
+    """How a type's ARNs look after the account; the group is Pulumi's id, without one the ARN itself is."""
+
+    service: str
+    resource: str
+
+    def id_in(self, arn: str) -> str | None:
+        """Return the id of the resource that an ARN names, if it is of this type."""
+        _, _, service, _, _, resource = arn.split(":", 5)
+        match = re.fullmatch(self.resource, resource) if service == self.service else None
+        if match is None:
+            return None
+        return match[1] if match.re.groups else arn
+
+
+_LISTENER = "(?:app|net)/[^/]+/[^/]+/[^/]+"
+
+BY_TAGS: Mapping[str, _Arn] = {
+    "aws:acm/certificate:Certificate": _Arn("acm", "certificate/.+"),
+    "aws:apigatewayv2/api:Api": _Arn("apigateway", "/apis/([^/]+)"),
+    "aws:apigatewayv2/domainName:DomainName": _Arn("apigateway", "/domainnames/([^/]+)"),
+    "aws:apigatewayv2/vpcLink:VpcLink": _Arn("apigateway", "/vpclinks/([^/]+)"),
+    "aws:cloudwatch/logGroup:LogGroup": _Arn("logs", "log-group:([^:*]+)(?::[*])?"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _Arn("cloudwatch", "alarm:(.+)"),
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": _Arn("ec2", "security-group/(.+)"),
+    "aws:ec2/eip:Eip": _Arn("ec2", "elastic-ip/(.+)"),
+    "aws:ec2/flowLog:FlowLog": _Arn("ec2", "vpc-flow-log/(.+)"),
+    "aws:ec2/internetGateway:InternetGateway": _Arn("ec2", "internet-gateway/(.+)"),
+    "aws:ec2/natGateway:NatGateway": _Arn("ec2", "natgateway/(.+)"),
+    "aws:ec2/routeTable:RouteTable": _Arn("ec2", "route-table/(.+)"),
+    "aws:ec2/securityGroup:SecurityGroup": _Arn("ec2", "security-group/(.+)"),
+    "aws:ec2/subnet:Subnet": _Arn("ec2", "subnet/(.+)"),
+    "aws:ec2/vpc:Vpc": _Arn("ec2", "vpc/(.+)"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _Arn("ec2", "vpc-endpoint/(.+)"),
+    "aws:ecr/repository:Repository": _Arn("ecr", "repository/(.+)"),
+    "aws:ecs/cluster:Cluster": _Arn("ecs", "cluster/.+"),
+    "aws:ecs/service:Service": _Arn("ecs", "service/.+"),
+    "aws:ecs/taskDefinition:TaskDefinition": _Arn("ecs", "task-definition/([^:]+):[0-9]+"),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _Arn("iam", "oidc-provider/.+"),
+    "aws:kms/key:Key": _Arn("kms", "key/(.+)"),
+    "aws:lambda/function:Function": _Arn("lambda", "function:([^:]+)"),
+    "aws:lb/listener:Listener": _Arn("elasticloadbalancing", f"listener/{_LISTENER}"),
+    "aws:lb/listenerRule:ListenerRule": _Arn("elasticloadbalancing", f"listener-rule/{_LISTENER}/[^/]+"),
+    "aws:lb/loadBalancer:LoadBalancer": _Arn("elasticloadbalancing", "loadbalancer/.+"),
+    "aws:lb/targetGroup:TargetGroup": _Arn("elasticloadbalancing", "targetgroup/.+"),
+    "aws:s3/bucket:Bucket": _Arn("s3", "([^/]+)"),
+    _QUEUE: _Arn("sqs", "[^/]+"),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _Arn("ec2", "security-group-rule/(.+)"),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _Arn("ec2", "security-group-rule/(.+)"),
 }
 
-_BY_INPUTS: Mapping[str, Callable[[Resource], str]] = {
+# Parts of something that is ours, or named with random letters: nobody else has anything under these ids.
+BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
+    "aws:acm/certificateValidation:CertificateValidation": lambda _: "0001-01-01 00:00:00 +0000 UTC",
     "aws:apigatewayv2/stage:Stage": lambda inputs: inputs["name"],
+    "aws:appautoscaling/policy:Policy": lambda inputs: inputs["name"],
+    "aws:appautoscaling/scheduledAction:ScheduledAction": lambda inputs: (
+        f"{inputs['name']}-{inputs['serviceNamespace']}-{inputs['resourceId']}"
+    ),
+    "aws:appautoscaling/target:Target": lambda inputs: inputs["resourceId"],
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": lambda inputs: inputs["policyName"],
     "aws:ec2/route:Route": lambda inputs: f"r-{inputs['routeTableId']}{_destination_hash(inputs)}",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": lambda inputs: inputs["repository"],
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": lambda inputs: inputs["repository"],
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": lambda inputs: inputs["clusterName"],
+    "aws:iam/role:Role": lambda inputs: inputs["name"],
     "aws:iam/rolePolicy:RolePolicy": lambda inputs: f"{inputs['role']}:{inputs['name']}",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": lambda inputs: f"{inputs['role']}/{inputs['policyArn']}",
+    "aws:kms/alias:Alias": lambda inputs: inputs["name"],
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": lambda inputs: ":".join(
+        inputs[key] for key in ("functionName", "qualifier") if key in inputs
+    ),
     "aws:lambda/permission:Permission": lambda inputs: inputs["statementId"],
+    "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": lambda inputs: (
+        f"{inputs['functionName']},{inputs['qualifier']}"
+    ),
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment": lambda inputs: (
+        f"{inputs['targetGroupArn']},{inputs['targetId']}"
+    ),
+    "aws:route53/record:Record": lambda inputs: "_".join(
+        inputs[key] for key in ("zoneId", "name", "type", "setIdentifier") if key in inputs
+    ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketPolicy:BucketPolicy": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        lambda inputs: inputs["bucket"]
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": lambda inputs: inputs["bucket"],
+    "aws:sqs/queuePolicy:QueuePolicy": lambda inputs: inputs["queueUrl"],
 }
+
+REPEATABLE: Mapping[str, str] = {
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration": "a registry has one, which every call overwrites",
+}
+"""Types that need no search, with the reason why making them once more does no harm."""
 
 
 class Inventory:
     """What the cloud holds beyond what a stack's state knows."""
 
-    def __init__(self, session: Session, known: Sequence[Resource]) -> None:
-        self._client = session.aws_client
-        self._known = {resource["id"] for resource in known if resource.get("id")}
+    def __init__(self, client: Client, known: Sequence[Values]) -> None:
+        self._client = client
+        # A repeated id may be a newer thing (a revision of a task definition), a repeated ARN is the same one.
+        self._known = {
+            (resource["type"], (resource.get("outputs") or {}).get("arn") or resource["id"])
+            for resource in known
+            if resource.get("id")
+        }
+        self._urns = {resource["urn"] for resource in known if not resource.get("delete")}
 
-    def find(self, resource: Resource) -> list[str]:
-        """Return the Pulumi ids of everything that may be this resource and that the state does not hold yet."""
+    def find(self, resource: Values) -> list[Found]:
+        """Return everything that may be this resource and that the state does not hold yet."""
         token, inputs = resource["type"], resource["inputs"]
-        if token in _BY_TAG:
-            found = self._by_tags(token, inputs)
-        elif token in _BY_LISTING:
-            found = list(_BY_LISTING[token](self._client, inputs))
-        elif token in _BY_INPUTS:
-            found = [_BY_INPUTS[token](inputs)]
-        else:
-            # Creating these again is harmless: AWS overwrites them (scaling targets, attachments, policies by name).
-            found = []
-        return [identity for identity in found if identity not in self._known]
+        if token in BY_TAGS:
+            return self._by_tags(token, inputs)
+        if token in BY_LISTING:
+            siblings = BY_LISTING[token](self._client, inputs)
+            # Siblings that are alike in all that tells them apart are interchangeable.
+            return [Found(each) for each in siblings if self._take(token, each)][:1]
+        if token in BY_INPUTS and resource["urn"] not in self._urns:
+            return [Found(BY_INPUTS[token](inputs))]
+        return []
 
-    def _by_tags(self, token: str, inputs: Resource) -> list[str]:
-        resource_type, id_is_arn = _BY_TAG[token]
+    def _take(self, token: str, identity: str) -> bool:
+        if (token, identity) in self._known:
+            return False
+        self._known.add((token, identity))
+        return True
+
+    def _by_tags(self, token: str, inputs: Values) -> list[Found]:
         tags = inputs.get("tagsAll") or inputs.get("tags") or {}
         filters = [{"Key": key, "Values": [tags[key]]} for key in _IDENTIFYING_TAGS if key in tags]
+        if len(filters) < len(_IDENTIFYING_TAGS):
+            return []
         pages = self._client("resourcegroupstaggingapi").get_paginator("get_resources")
         arns = [
-            mapping["ResourceARN"]
-            for page in pages.paginate(ResourceTypeFilters=[resource_type], TagFilters=filters)
-            for mapping in page["ResourceTagMappingList"]
+            each["ResourceARN"]
+            for page in pages.paginate(TagFilters=filters)
+            for each in page["ResourceTagMappingList"]
         ]
-        return arns if id_is_arn else [_tail(arn) for arn in arns]
+        found: list[Found] = []
+        for arn in arns:
+            identity = BY_TAGS[token].id_in(arn)
+            if identity is not None and token == _QUEUE:
+                identity = _queue_url(arn)
+            if identity is not None and not {(token, arn), (token, identity)} & self._known:
+                found.append(Found(identity, {"arn": arn}))
+        return found
 
 
-def _integrations(client: Callable[[str], Any], inputs: Resource) -> Iterable[str]:
-    for item in client("apigatewayv2").get_integrations(ApiId=inputs["apiId"])["Items"]:
+def _integrations(client: Client, inputs: Values) -> Iterable[str]:
+    pages = client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=inputs["apiId"])
+    for item in (item for page in pages for item in page["Items"]):
         if item.get("IntegrationUri") == inputs.get("integrationUri"):
             yield item["IntegrationId"]
 
 
-def _routes(client: Callable[[str], Any], inputs: Resource) -> Iterable[str]:
-    for item in client("apigatewayv2").get_routes(ApiId=inputs["apiId"])["Items"]:
+def _routes(client: Client, inputs: Values) -> Iterable[str]:
+    pages = client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=inputs["apiId"])
+    for item in (item for page in pages for item in page["Items"]):
         if item["RouteKey"] == inputs["routeKey"]:
             yield item["RouteId"]
 
 
-def _route_table_associations(client: Callable[[str], Any], inputs: Resource) -> Iterable[str]:
+def _mappings(client: Client, inputs: Values) -> Iterable[str]:
+    for item in client("apigatewayv2").get_api_mappings(DomainName=inputs["domainName"])["Items"]:
+        if item.get("ApiMappingKey", "") == inputs.get("apiMappingKey", ""):
+            yield item["ApiMappingId"]
+
+
+def _aliases(client: Client, inputs: Values) -> Iterable[str]:
+    pages = client("lambda").get_paginator("list_aliases").paginate(FunctionName=inputs["functionName"])
+    for item in (item for page in pages for item in page["Aliases"]):
+        if item["Name"] == inputs["name"]:
+            yield item["AliasArn"]
+
+
+def _route_table_associations(client: Client, inputs: Values) -> Iterable[str]:
     filters = [{"Name": "association.subnet-id", "Values": [inputs["subnetId"]]}]
     for table in client("ec2").describe_route_tables(Filters=filters)["RouteTables"]:
         for association in table["Associations"]:
@@ -111,17 +215,21 @@ def _route_table_associations(client: Callable[[str], Any], inputs: Resource) ->
                 yield association["RouteTableAssociationId"]
 
 
-_BY_LISTING: Mapping[str, Callable[[Callable[[str], Any], Resource], Iterable[str]]] = {
+BY_LISTING: Mapping[str, Callable[[Client, Values], Iterable[str]]] = {
+    "aws:apigatewayv2/apiMapping:ApiMapping": _mappings,
     "aws:apigatewayv2/integration:Integration": _integrations,
     "aws:apigatewayv2/route:Route": _routes,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _route_table_associations,
+    "aws:lambda/alias:Alias": _aliases,
 }
 
 
-def _tail(arn: str) -> str:
-    return arn.replace("/", ":").rsplit(":", 1)[-1]
+def _queue_url(arn: str) -> str:
+    _, partition, _, region, account, name = arn.split(":", 5)
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    return f"https://sqs.{region}.{suffix}/{account}/{name}"
 
 
-def _destination_hash(inputs: Resource) -> int:
-    destination = inputs.get("destinationCidrBlock") or inputs.get("destinationIpv6CidrBlock") or ""
-    return zlib.crc32(destination.encode())
+def _destination_hash(inputs: Values) -> int:
+    names = ("destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId")
+    return zlib.crc32(next((str(inputs[name]) for name in names if inputs.get(name)), "").encode())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from automation import journal
 from automation.cloud import Session
 from automation.engine import Outcome
 from automation.errors import Exit, UserError
+from automation.locks import unlocked
 from automation.plan import Diagnostic, Plan
 from automation.progress import following
 
@@ -57,9 +60,10 @@ def preview(session: Session, console: Console, *, refresh: bool = False) -> Res
     return _run(session, console, f"previewing {session.stack}", "preview", *(["--refresh"] if refresh else []))
 
 
-def up(session: Session, console: Console, expected: Plan | None = None) -> Result:
+def up(session: Session, console: Console, expected: Plan | None = None, *, refresh: bool = False) -> Result:
     """Bring a stack up and read its outputs."""
-    result = _run(session, console, f"bringing up {session.stack}", "up", "--yes", "--skip-preview", expected=expected)
+    args = ("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []))
+    result = _run(session, console, f"bringing up {session.stack}", *args, expected=expected)
     result.outputs = outputs(session) if result.ok else {}
     return result
 
@@ -90,8 +94,16 @@ def outputs(session: Session) -> Mapping[str, object]:
 
 def _run(session: Session, console: Console, verb: str, *args: str, expected: Plan | None = None) -> Result:
     plan = Plan(session.stack)
-    with following(console, verb, plan, expected) as on_event:
-        outcome = session.engine.operate(*args, "--stack", session.stack, on_event=on_event)
+
+    def operate() -> Outcome:
+        with (
+            journal.recorded(session.project.local / "journal", session.stack, args[0]) as log,
+            following(console, verb, plan, expected) as on_event,
+        ):
+            return session.engine.operate(*args, "--stack", session.stack, log=log, on_event=on_event)
+
+    outcome = unlocked(session, console, operate)
+    _explain_silence(plan)
     code = _exit_code(outcome)
     if code is Exit.FAILED and not plan.errors():
         plan.diagnostics.append(Diagnostic("error", _last_words(outcome)))
@@ -104,7 +116,20 @@ def _exit_code(outcome: Outcome) -> Exit:
     return Exit.DONE if outcome.code == 0 else Exit.FAILED
 
 
+def _explain_silence(plan: Plan) -> None:
+    """Say once that a provider died, in place of what every call to it says then."""
+    silent = [error for error in plan.errors() if journal.is_unanswered(error.message)]
+    if not silent:
+        return
+    plan.diagnostics = [one for one in plan.diagnostics if one not in silent]
+    names = sorted({error.urn.rsplit("::", 1)[-1] for error in silent if error.urn})
+    during = f" while it worked on {', '.join(names)}" if names else ""
+    plan.diagnostics.append(Diagnostic("error", f"A provider ended in the middle of the run{during}."))
+
+
 def _last_words(outcome: Outcome) -> str:
     """Return the engine's message when it failed before any event could carry one."""
+    if outcome.code < 0:
+        return f"The engine was ended by {signal.Signals(-outcome.code).name}."
     words = outcome.stderr.strip() or outcome.stdout.strip()
     return words.removeprefix("error: ") or f"the engine ended with code {outcome.code} and no message"

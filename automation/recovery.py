@@ -1,57 +1,23 @@
-"""What an interrupted run leaves behind: stale locks, creations nobody saw finish, guards to lift before a destroy."""
+"""Settle what an interrupted run left behind, and lift the guards before a destroy."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import socket
-from collections.abc import Mapping
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from automation import journal, render
 from automation.cloud import Session
-from automation.engine import Outcome
 from automation.errors import Exit, UserError
-from automation.inventory import Inventory
-
-_LOCKED = "currently locked by"
-_HOLDER = re.compile(r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
+from automation.inventory import Found, Inventory
+from automation.journal import Creation
+from automation.locks import unlocked
 
 Deployment = dict[str, Any]
-
-
-def is_locked(outcome: Outcome) -> bool:
-    """Whether a run ended because another one holds the stack's lock."""
-    return outcome.code != 0 and _LOCKED in outcome.stderr + outcome.stdout
-
-
-def release_stale_lock(session: Session, console: Console, outcome: Outcome) -> None:
-    """Release a lock whose holder is dead, after saying so.
-
-    Raises:
-        UserError: the holder is alive, or on another machine, where nobody here can tell.
-    """
-    holders = [match.groupdict() for match in _HOLDER.finditer(outcome.stderr + outcome.stdout)]
-    alive = [holder for holder in holders if not _is_dead(holder)]
-    if alive or not holders:
-        who = "; ".join(f"{h['user']}@{h['host']}, process {h['pid']}, since {h['time']}" for h in alive)
-        raise UserError(
-            f"The stack {session.stack} is locked by another run: {who or 'holder unknown'}.",
-            hint=(
-                "Wait for it to end. If you know that it is dead, release the lock with: "
-                f"pulumi cancel --stack {session.stack}"
-            ),
-            code=Exit.FAILED,
-        )
-    for holder in holders:
-        console.print(
-            f"The run that locked {session.stack} (process {holder['pid']}, {holder['time']}) is dead; "
-            "its lock is released.",
-            style="yellow",
-        )
-    session.engine.query("cancel", "--yes", "--stack", session.stack)
+Resource = dict[str, Any]
 
 
 def recover(session: Session, console: Console) -> None:
@@ -65,29 +31,27 @@ def recover(session: Session, console: Console) -> None:
     """
     state = _export(session)
     deployment = state.get("deployment") or {}
+    resources: list[Resource] = deployment.setdefault("resources", [])
     pending = deployment.pop("pending_operations", None) or []
-    if not pending:
-        return
-    creations = [operation["resource"] for operation in pending if operation["type"] == "creating"]
-    console.print(f"An earlier run was cut off in {len(pending)} operation(s); looking at what exists.", style="yellow")
-    inventory = Inventory(session, _resources(state))
-    adopted: list[str] = []
-    for resource in creations:
-        found = inventory.find(resource)
-        name = resource["urn"].rsplit("::", 1)[-1]
-        if len(found) > 1:
-            raise UserError(
-                f"{name} ({resource['type']}) may exist {len(found)} times: {', '.join(found)}.",
-                hint=f"Delete all but one of them, then run the command again. Stack: {session.stack}.",
-                code=Exit.FAILED,
-            )
-        if found:
-            deployment.setdefault("resources", []).append({**resource, "id": found[0]})
-            adopted.append(resource["urn"])
-        console.print(f"  {name}: {'taken over as ' + found[0] if found else 'was never made'}")
-    _import(session, state)
-    if adopted:
-        _read_back(session, adopted)
+    logs = journal.left(session.project.local / "journal", session.stack)
+    creations = _creations(pending, logs, resources)
+    stale = [operation["resource"]["urn"] for operation in pending if operation["type"] in {"updating", "deleting"}]
+    unread = _Unread(session.project.local / "journal" / f"{session.stack}.unread")
+    if pending or creations or unread.urns():
+        console.print(
+            f"An earlier run left {len(creations) + len(stale)} operation(s) unfinished; looking at what exists.",
+            style="yellow",
+        )
+        adopted = _adopt(session, creations, resources)
+        known = {resource["urn"] for resource in resources}
+        unread.add(urn for urn in (*adopted, *stale) if urn in known)
+        if pending or adopted:
+            _import(session, console, state)
+        _read_back(session, console, sorted(known & unread.urns()))
+        unread.clear()
+        _report(session, console, creations)
+    for log in logs:
+        log.unlink()
 
 
 def guarded_resources(session: Session) -> list[tuple[str, str]]:
@@ -99,19 +63,104 @@ def guarded_resources(session: Session) -> list[tuple[str, str]]:
     ]
 
 
-def lift_guards(session: Session) -> None:
+def lift_guards(session: Session, console: Console) -> None:
     """Take protection and retention off every resource in the state."""
     state = _export(session)
     for resource in _resources(state):
         resource.pop("protect", None)
         resource.pop("retainOnDelete", None)
-    _import(session, state)
+    _import(session, console, state)
 
 
-def _read_back(session: Session, urns: list[str]) -> None:
+class _Unread:
+    """The URNs taken into the state and not read back yet, kept in a file in case this run is killed as well."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def urns(self) -> set[str]:
+        return set(self._path.read_text().split("\n")) - {""} if self._path.is_file() else set()
+
+    def add(self, urns: Iterable[str]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.write_text("\n".join(sorted({*self.urns(), *urns})))
+
+    def clear(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def _creations(pending: list[Deployment], logs: list[Path], resources: list[Resource]) -> list[Creation]:
+    """Return the creations to look for: what the state says is pending, and what only a run's log tells of."""
+    urns = {resource["urn"] for resource in resources if not resource.get("delete")}
+    found = {
+        operation["resource"]["urn"]: Creation(operation["resource"], operation["resource"]["urn"] in urns)
+        for operation in pending
+        if operation["type"] == "creating" and not operation["resource"]["type"].startswith("pulumi:")
+    }
+    for log in logs:
+        for creation in journal.unseen(journal.read(log)):
+            if creation.replacing or creation.urn not in urns:
+                found.setdefault(creation.urn, creation)
+    return list(found.values())
+
+
+def _adopt(session: Session, creations: list[Creation], resources: list[Resource]) -> list[str]:
+    """Put into `resources` what exists of some creations; return the URNs of these."""
+    inventory = Inventory(session.aws_client, resources)
+    adopted: list[str] = []
+    for creation in creations:
+        name, kind = creation.urn.rsplit("::", 1)[-1], creation.resource["type"]
+        found = _look(inventory, creation)
+        if len(found) > 1:
+            raise UserError(
+                f"{name} ({kind}) may exist {len(found)} times: {', '.join(one.id for one in found)}.",
+                hint=f"Delete all but one of them, then run the command again. Stack: {session.stack}.",
+                code=Exit.FAILED,
+            )
+        for one in found:
+            for old in resources:
+                # What it replaces is the engine's to delete, as it was about to.
+                if old["urn"] == creation.urn:
+                    old["delete"] = True
+            inputs = {key: value for key, value in creation.resource["inputs"].items() if key != "__defaults"}
+            resources.append({**creation.resource, "id": one.id, "outputs": {**inputs, **one.outputs}})
+            adopted.append(creation.urn)
+    return adopted
+
+
+def _report(session: Session, console: Console, creations: list[Creation]) -> None:
+    ids = {
+        resource["urn"]: resource.get("id") for resource in _resources(_export(session)) if not resource.get("delete")
+    }
+    for creation in creations:
+        what = f"{render.kind(creation.resource['type'])} {creation.urn.rsplit('::', 1)[-1]}"
+        result = f"taken over as {ids[creation.urn]}" if creation.urn in ids else "was never made"
+        console.print(f"  {what}: {result}", soft_wrap=True)
+
+
+def _look(inventory: Inventory, creation: Creation) -> list[Found]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 slow, and rarely needed
+
+    try:
+        return inventory.find(creation.resource)
+    except ClientError as error:
+        if "NotFound" in error.response["Error"]["Code"]:
+            return []
+        problem = str(error)
+    except BotoCoreError as error:
+        problem = str(error)
+    raise UserError(
+        "What the earlier run left could not be looked up, so nothing was changed.", hint=problem, code=Exit.FAILED
+    )
+
+
+def _read_back(session: Session, console: Console, urns: list[str]) -> None:
     """Fill in the outputs of adopted resources; one that does not exist after all leaves the state again."""
+    if not urns:
+        return
     targets = [argument for urn in urns for argument in ("--target", urn)]
-    answer = session.engine.query("refresh", "--yes", "--skip-preview", *targets, "--stack", session.stack)
+    command = ("refresh", "--yes", "--skip-preview", *targets, "--stack", session.stack)
+    answer = unlocked(session, console, lambda: session.engine.query(*command))
     if answer.code != 0:
         raise UserError(
             "What the earlier run left could not be read back.",
@@ -123,31 +172,18 @@ def _read_back(session: Session, urns: list[str]) -> None:
 def _export(session: Session) -> Deployment:
     answer = session.engine.query("stack", "export", "--stack", session.stack)
     if answer.code != 0:
-        raise UserError(
-            f"The state of {session.stack} cannot be read.", hint=answer.stderr.strip(), code=Exit.FAILED
-        )
+        raise UserError(f"The state of {session.stack} cannot be read.", hint=answer.stderr.strip(), code=Exit.FAILED)
     return json.loads(answer.stdout)
 
 
-def _import(session: Session, state: Deployment) -> None:
-    answer = session.engine.query("stack", "import", "--stack", session.stack, stdin=json.dumps(state))
+def _import(session: Session, console: Console, state: Deployment) -> None:
+    command = ("stack", "import", "--stack", session.stack)
+    answer = unlocked(session, console, lambda: session.engine.query(*command, stdin=json.dumps(state)))
     if answer.code != 0:
         raise UserError(
             f"The state of {session.stack} could not be written.", hint=answer.stderr.strip(), code=Exit.FAILED
         )
 
 
-def _resources(state: Deployment) -> list[Deployment]:
+def _resources(state: Deployment) -> list[Resource]:
     return (state.get("deployment") or {}).get("resources") or []
-
-
-def _is_dead(holder: Mapping[str, str]) -> bool:
-    if holder["host"] != socket.gethostname():
-        return False
-    try:
-        os.kill(int(holder["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
