@@ -31,9 +31,9 @@ def start(project: Project) -> int:
         record = _read(_record(project))
         if record is not None:
             return record["port"]
-        process, ready = _launch(project)
-        _record(project).write_text(json.dumps({"pid": process, "port": ready["port"]}))
-        return ready["port"]
+        pid, port = _launch(project)
+        _record(project).write_text(json.dumps({"pid": pid, "port": port}))
+        return port
 
 
 def stop(project: Project) -> bool:
@@ -54,7 +54,7 @@ def stop(project: Project) -> bool:
     return True
 
 
-def _launch(project: Project) -> tuple[int, dict[str, int]]:
+def _launch(project: Project) -> tuple[int, int]:
     log = project.sandbox / "attach.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -70,7 +70,7 @@ def _launch(project: Project) -> tuple[int, dict[str, int]]:
     ready = json.loads(line) if line else {"problem": log.read_text().strip() or "It ended without a word."}
     if "problem" in ready:
         raise UserError(f"The sandbox did not start. {ready['problem']}", code=Exit.FAILED)
-    return process.pid, ready
+    return process.pid, ready["port"]
 
 
 @contextmanager

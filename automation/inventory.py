@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Values = Mapping[str, Any]
@@ -75,8 +76,6 @@ BY_TAGS: Mapping[str, _Arn] = {
     "aws:lb/targetGroup:TargetGroup": _Arn("elasticloadbalancing", "targetgroup/.+"),
     "aws:s3/bucket:Bucket": _Arn("s3", "([^/]+)"),
     _QUEUE: _Arn("sqs", "[^/]+"),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _Arn("ec2", "security-group-rule/(.+)"),
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _Arn("ec2", "security-group-rule/(.+)"),
 }
 
 # Parts of something that is ours, or named with random letters: nobody else has anything under these ids.
@@ -160,10 +159,10 @@ class Inventory:
         return True
 
     def _by_tags(self, token: str, inputs: Values) -> list[Found]:
-        tags = inputs.get("tagsAll") or inputs.get("tags") or {}
-        filters = [{"Key": key, "Values": [tags[key]]} for key in _IDENTIFYING_TAGS if key in tags]
-        if len(filters) < len(_IDENTIFYING_TAGS):
+        tags = _identifying(inputs)
+        if not tags:
             return []
+        filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
         pages = self._client("resourcegroupstaggingapi").get_paginator("get_resources")
         arns = [
             each["ResourceARN"]
@@ -178,6 +177,12 @@ class Inventory:
             if identity is not None and not {(token, arn), (token, identity)} & self._known:
                 found.append(Found(identity, {"arn": arn}))
         return found
+
+
+def _identifying(inputs: Values) -> Mapping[str, str]:
+    """Return the tags that tell a resource from all others of its type; nothing where one is missing."""
+    tags = inputs.get("tagsAll") or inputs.get("tags") or {}
+    return {key: tags[key] for key in _IDENTIFYING_TAGS} if tags.keys() >= set(_IDENTIFYING_TAGS) else {}
 
 
 def _integrations(client: Client, inputs: Values) -> Iterable[str]:
@@ -207,6 +212,17 @@ def _aliases(client: Client, inputs: Values) -> Iterable[str]:
             yield item["AliasArn"]
 
 
+def _rules(client: Client, inputs: Values, *, egress: bool) -> Iterable[str]:
+    # Their tags and ARNs do not say which way they let traffic through.
+    wanted = _identifying(inputs)
+    filters = [{"Name": "group-id", "Values": [inputs["securityGroupId"]]}]
+    pages = client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=filters)
+    for rule in (rule for page in pages for rule in page["SecurityGroupRules"]):
+        tags = {tag["Key"]: tag["Value"] for tag in rule.get("Tags", ())}
+        if rule["IsEgress"] == egress and wanted and wanted.items() <= tags.items():
+            yield rule["SecurityGroupRuleId"]
+
+
 def _route_table_associations(client: Client, inputs: Values) -> Iterable[str]:
     filters = [{"Name": "association.subnet-id", "Values": [inputs["subnetId"]]}]
     for table in client("ec2").describe_route_tables(Filters=filters)["RouteTables"]:
@@ -221,6 +237,8 @@ BY_LISTING: Mapping[str, Callable[[Client, Values], Iterable[str]]] = {
     "aws:apigatewayv2/route:Route": _routes,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _route_table_associations,
     "aws:lambda/alias:Alias": _aliases,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rules, egress=True),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": partial(_rules, egress=False),
 }
 
 

@@ -1,7 +1,7 @@
 """The part of AWS's own API that operator commands use, over HTTP, answered from the account.
 
-Serves the tagging API's GetResources, the integrations and routes of an HTTP API, and the route tables of EC2; any
-other call is refused by name.
+Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
+aliases of a function, and the route tables and rules of EC2; any other call is refused by name.
 """
 
 from __future__ import annotations
@@ -9,20 +9,69 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from sandbox.control.account import Account, Resource
+from sandbox.control.regions import partition
+from sandbox.control.scope import ACCOUNT_ID
 
 _GET_RESOURCES = "ResourceGroupsTaggingAPI_20170126.GetResources"
-_API_CHILDREN = re.compile(r"^/v2/apis/(?P<api>[^/]+)/(?P<kind>integrations|routes)$")
-_ROUTE_TABLE = "aws:ec2/routeTable:RouteTable"
+_NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
+_RULES = frozenset(
+    [
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    ]
+)
 _ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 _EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
-_API_MEMBERS = ("integrationUri", "routeKey", "target")
+
+@dataclass(frozen=True)
+class _List:
+    """A REST call that lists what belongs to something: its path, the type, and the members of each item."""
+
+    path: str
+    token: str
+    owner: str
+    wrapper: str
+    members: Mapping[str, str]
+
+
+_LISTS = (
+    _List(
+        "/v2/apis/([^/]+)/integrations",
+        "aws:apigatewayv2/integration:Integration",
+        "apiId",
+        "items",
+        {"integrationId": "id", "integrationUri": "integrationUri", "integrationType": "integrationType"},
+    ),
+    _List(
+        "/v2/apis/([^/]+)/routes",
+        "aws:apigatewayv2/route:Route",
+        "apiId",
+        "items",
+        {"routeId": "id", "routeKey": "routeKey", "target": "target"},
+    ),
+    _List(
+        "/v2/domainnames/([^/]+)/apimappings",
+        "aws:apigatewayv2/apiMapping:ApiMapping",
+        "domainName",
+        "items",
+        {"apiMappingId": "id", "apiId": "apiId", "apiMappingKey": "apiMappingKey", "stage": "stage"},
+    ),
+    _List(
+        "/2015-03-31/functions/([^/]+)/aliases",
+        "aws:lambda/alias:Alias",
+        "functionName",
+        "Aliases",
+        {"AliasArn": "arn", "Name": "name", "FunctionVersion": "functionVersion"},
+    ),
+)
 
 Document = dict[str, object]
 
@@ -35,10 +84,12 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             """Answer the REST calls."""
-            if found := _API_CHILDREN.match(self.path.partition("?")[0]):
-                self._send(_api_children(account, found["api"], found["kind"]))
+            path = self.path.partition("?")[0]
+            answer = next((answer for each in _LISTS if (answer := _listed(account, each, path))), None)
+            if answer is None:
+                self._refuse(path)
             else:
-                self._refuse(self.path)
+                self._send(answer)
 
         def do_POST(self) -> None:
             """Answer the calls that name their action in the request."""
@@ -47,8 +98,10 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
             form = {name: values[0] for name, values in parse_qs(body).items()} if not target else {}
             if target == _GET_RESOURCES:
                 self._send(_tagged(account, json.loads(body)))
-            elif form.get("Action") == "DescribeRouteTables":
-                self._reply(HTTPStatus.OK, "text/xml", _route_tables(account, form))
+            elif (action := form.get("Action", "")) in _QUERIES:
+                content = _QUERIES[action](account, _filters(form))
+                answer = f'<{action}Response xmlns="{_EC2_NAMESPACE}">{content}</{action}Response>'
+                self._reply(HTTPStatus.OK, "text/xml", answer)
             else:
                 self._refuse(target or form.get("Action", self.path))
 
@@ -84,7 +137,7 @@ def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, o
     filters = {str(each["Key"]): each.get("Values") or [] for each in request.get("TagFilters") or []}  # type: ignore[index]
     found: list[Document] = []
     for resource in account.list_resources():
-        arn, tags = resource.outputs.get("arn"), resource.outputs.get("tagsAll")
+        arn, tags = resource.outputs.get("arn") or _unsaid_arn(resource), resource.outputs.get("tagsAll")
         if not isinstance(arn, str) or not isinstance(tags, dict) or (types and _type_of(arn) not in types):
             continue
         if all(key in tags and (not values or tags[key] in values) for key, values in filters.items()):  # type: ignore[operator]
@@ -93,51 +146,76 @@ def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, o
     return {"PaginationToken": "", "ResourceTagMappingList": found}
 
 
+def _unsaid_arn(resource: Resource) -> str | None:
+    """Return the ARN of what has one that the provider does not tell."""
+    if resource.type != _NAT_GATEWAY:
+        return None
+    return f"arn:{partition(resource.region)}:ec2:{resource.region}:{ACCOUNT_ID}:natgateway/{resource.id}"
+
+
 def _type_of(arn: str) -> str:
     """Return how the tagging API calls the type of an ARN: `ec2:vpc`."""
     _, _, service, _, _, resource = arn.split(":", 5)
     return f"{service}:{re.split('[/:]', resource.lstrip('/'), maxsplit=1)[0]}"
 
 
-def _api_children(account: Account, api: str, kind: str) -> Document:
-    singular = kind.removesuffix("s")
-    token = f"aws:apigatewayv2/{singular}:{singular.capitalize()}"
+def _listed(account: Account, kind: _List, path: str) -> Document | None:
+    found = re.fullmatch(kind.path, path)
+    if found is None:
+        return None
+    # A function may be given by name or by ARN.
+    owner = unquote(found[1]).rsplit(":", 1)[-1]
+    items: list[Document] = []
+    for resource in account.list_resources():
+        if resource.type == kind.token and str(resource.inputs.get(kind.owner)).rsplit(":", 1)[-1] == owner:
+            values = {"id": resource.id, **resource.outputs}
+            items.append({member: values[name] for member, name in kind.members.items() if values.get(name)})
+    return {kind.wrapper: items}
+
+
+def _filters(form: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return the filters of an EC2 call, which come as `Filter.1.Name` and `Filter.1.Value.1`."""
+    names = {key.split(".")[1]: value for key, value in form.items() if re.fullmatch(r"Filter\.\d+\.Name", key)}
     return {
-        "items": [
-            {f"{singular}Id": resource.id, **{key: resource.inputs[key] for key in _API_MEMBERS if key in resource.inputs}}
-            for resource in account.list_resources()
-            if resource.type == token and resource.inputs.get("apiId") == api
-        ]
+        name: {value for key, value in form.items() if key.startswith(f"Filter.{number}.Value.")}
+        for number, name in names.items()
     }
 
 
-def _route_tables(account: Account, form: Mapping[str, str]) -> str:
-    subnet = form.get("Filter.1.Value.1")
-    resources = account.list_resources()
-    associations = [
-        resource
-        for resource in resources
-        if resource.type == _ASSOCIATION and (subnet is None or resource.inputs.get("subnetId") == subnet)
+def _route_tables(account: Account, filters: Mapping[str, set[str]]) -> str:
+    subnets = filters.get("association.subnet-id")
+    tables: dict[str, list[str]] = {}
+    for resource in account.list_resources():
+        if resource.type == _ASSOCIATION and (subnets is None or resource.inputs.get("subnetId") in subnets):
+            table = str(resource.inputs.get("routeTableId"))
+            fields = {"routeTableAssociationId": resource.id, "routeTableId": table}
+            tables.setdefault(table, []).append(_item(fields | {"subnetId": resource.inputs.get("subnetId")}))
+    items = [
+        _item({"routeTableId": table}, f"<associationSet>{''.join(associations)}</associationSet>")
+        for table, associations in tables.items()
     ]
-    tables = [
-        _table(table.id, [each for each in associations if each.inputs.get("routeTableId") == table.id])
-        for table in resources
-        if table.type == _ROUTE_TABLE
-    ]
-    items = "".join(table for table in tables if table)
+    return f"<routeTableSet>{''.join(items)}</routeTableSet>"
+
+
+def _rules(account: Account, filters: Mapping[str, set[str]]) -> str:
+    groups = filters.get("group-id")
+    items: list[str] = []
+    for resource in account.list_resources():
+        if resource.type in _RULES and (groups is None or resource.inputs.get("securityGroupId") in groups):
+            tags = resource.outputs.get("tagsAll")
+            pairs = (
+                [_item({"key": key, "value": value}) for key, value in tags.items()] if isinstance(tags, dict) else []
+            )
+            fields = {"securityGroupRuleId": resource.id, "groupId": resource.inputs.get("securityGroupId")}
+            egress = "true" if "Egress" in resource.type else "false"
+            items.append(_item(fields | {"isEgress": egress}, f"<tagSet>{''.join(pairs)}</tagSet>"))
+    return f"<securityGroupRuleSet>{''.join(items)}</securityGroupRuleSet>"
+
+
+def _item(fields: Mapping[str, object], more: str = "") -> str:
     return (
-        f'<DescribeRouteTablesResponse xmlns="{_EC2_NAMESPACE}"><routeTableSet>{items}</routeTableSet>'
-        "</DescribeRouteTablesResponse>"
+        "<item>" + "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in fields.items()) + f"{more}</item>"
     )
 
 
-def _table(identity: str, associations: list[Resource]) -> str:
-    if not associations:
-        return ""
-    items = "".join(
-        f"<item><routeTableAssociationId>{escape(each.id)}</routeTableAssociationId>"
-        f"<routeTableId>{escape(identity)}</routeTableId>"
-        f"<subnetId>{escape(str(each.inputs.get('subnetId')))}</subnetId></item>"
-        for each in associations
-    )
-    return f"<item><routeTableId>{escape(identity)}</routeTableId><associationSet>{items}</associationSet></item>"
+_QUERIES = {"DescribeRouteTables": _route_tables, "DescribeSecurityGroupRules": _rules}
