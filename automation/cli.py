@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from automation import bootstrap, operations, recovery, render
 from automation import doctor as doctor_report
-from automation import operations, recovery, render
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.errors import Exit, UserError
 from automation.operations import Result
@@ -96,19 +96,18 @@ def up(
     screen = Screen.open(as_json)
 
     def one(session: Session) -> Result:
-        recovery.recover(session, screen.console)
-        expected = None
-        if not skip_preview:
-            planned = operations.preview(session, screen.console, refresh=refresh)
-            _show_plan(screen, session, planned)
-            if not planned.ok:
-                return planned
-            expected = planned.plan
-            _refuse_data_loss(planned, accept_data_loss)
-            if planned.plan.changed():
-                _confirm(screen, f"Bring up {session.stack}?", yes)
-        result = operations.up(session, screen.console, expected, refresh=refresh)
-        _show_result(screen, session, result, "up")
+        again = f"modeshift up --stack {session.stack}"
+        result = _bring_up(
+            screen,
+            session,
+            again,
+            yes=yes,
+            skip_preview=skip_preview,
+            refresh=refresh,
+            accept_data_loss=accept_data_loss,
+        )
+        if result.ok:
+            screen.console.print(f"Next: modeshift preview --stack {session.stack}", style="dim")
         return result
 
     _each(screen, stack, all_stacks, cloud, one)
@@ -138,7 +137,7 @@ def destroy(
         if unprotect:
             recovery.lift_guards(session, screen.console)
         result = operations.destroy(session, screen.console)
-        _show_result(screen, session, result, "destroy")
+        _show_result(screen, session, result, f"modeshift destroy --stack {session.stack}")
         if result.ok and guarded and not unprotect:
             screen.console.print("Kept, because protected or retained:", style="yellow")
             _list_guarded(screen, guarded)
@@ -182,6 +181,10 @@ def outputs(
         chosen = _stacks(project, stack, all_stacks=False)
         with open_session(project, chosen[0], choose(cloud)) as session:
             values = operations.outputs(session)
+        if not values:
+            raise UserError(
+                f"The stack {chosen[0]} has no outputs: it is not up.", hint=f"modeshift up --stack {chosen[0]}"
+            )
         if name is not None:
             if name not in values:
                 raise UserError(
@@ -225,6 +228,24 @@ def package(
         screen.document(facts)
         if not as_json:
             screen.console.print(render.outputs_view(facts), soft_wrap=True)
+
+
+@app.command("bootstrap")
+def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json = False) -> None:
+    """Create what all stacks share: state bucket and key, image registry, roles for GitHub Actions."""
+    screen = Screen.open(as_json)
+    with _people_errors(screen):
+        program, where = bootstrap.bootstrap_program(find_project()), choose(cloud)
+        result = bootstrap.bootstrap(
+            program, where, lambda session: _bring_up(screen, session, "modeshift bootstrap", yes=yes), screen.console
+        )
+        steps = bootstrap.next_steps(result.outputs) if result.ok and where is Cloud.AWS else []
+        screen.console.print(render.steps_view(steps), soft_wrap=True)
+        screen.console.print(where.notice, style="dim")
+        screen.document(
+            {"notice": where.notice, "summary": result.plan.counts(), "stacks": [result.document()], "next": steps}
+        )
+        raise typer.Exit(result.code)
 
 
 @app.command()
@@ -272,6 +293,33 @@ def _each(
     raise typer.Exit(max((result.code for result in results), default=Exit.DONE))
 
 
+def _bring_up(
+    screen: Screen,
+    session: Session,
+    again: str,
+    *,
+    yes: bool,
+    skip_preview: bool = False,
+    refresh: bool = False,
+    accept_data_loss: bool = False,
+) -> Result:
+    """Preview, ask, bring one stack up, and show each."""
+    recovery.recover(session, screen.console)
+    expected = None
+    if not skip_preview:
+        planned = operations.preview(session, screen.console, refresh=refresh)
+        _show_plan(screen, session, planned)
+        if not planned.ok:
+            return planned
+        expected = planned.plan
+        _refuse_data_loss(planned, accept_data_loss)
+        if planned.plan.changed():
+            _confirm(screen, f"Bring up {session.stack}?", yes)
+    result = operations.up(session, screen.console, expected, refresh=refresh)
+    _show_result(screen, session, result, again)
+    return result
+
+
 def _stacks(project: Project, names: Sequence[str] | None, all_stacks: bool) -> list[str]:
     if all_stacks and names:
         raise UserError("--all and --stack exclude each other.", hint="Name stacks, or take all of them.")
@@ -317,22 +365,18 @@ def _show_plan(screen: Screen, session: Session, result: Result) -> None:
         screen.console.print(f"This is not complete: the run {ending}.", style="yellow")
 
 
-def _show_result(screen: Screen, session: Session, result: Result, command: str) -> None:
+def _show_result(screen: Screen, session: Session, result: Result, again: str) -> None:
     counts = render.counts_line(result.plan.counts(), past=True)
     length = render.seconds(result.seconds)
     if result.ok:
         screen.console.print(Text.assemble((f"{session.stack}: done in {length}: ", "bold green"), counts))
         if result.outputs:
             screen.console.print(render.outputs_view(result.outputs), soft_wrap=True)
-            screen.console.print(f"Next: modeshift preview --stack {session.stack}", style="dim")
         return
     ending = "interrupted" if result.code is Exit.INTERRUPTED else "failed"
     screen.console.print(render.diagnostics_view(result.plan.errors()))
     screen.console.print(Text.assemble((f"{session.stack}: {ending} after {length}: ", "bold red"), counts))
-    screen.console.print(
-        f"What was finished is kept. Run modeshift {command} --stack {session.stack} again to finish the rest.",
-        style="dim",
-    )
+    screen.console.print(f"What was finished is kept. Run {again} again to finish the rest.", style="dim")
 
 
 def _with_expectation(result: Result, expect_no_changes: bool) -> Result:

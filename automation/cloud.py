@@ -33,6 +33,11 @@ class Cloud(StrEnum):
     SANDBOX = "sandbox"
     AWS = "aws"
 
+    @property
+    def notice(self) -> str:
+        """What every result must say about where it happened; empty for AWS."""
+        return "Sandbox: nothing was created in AWS." if self is Cloud.SANDBOX else ""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -62,7 +67,7 @@ class Session:
     @property
     def notice(self) -> str:
         """What every result must say about where it happened; empty for AWS."""
-        return "Sandbox: nothing was created in AWS." if self.cloud is Cloud.SANDBOX else ""
+        return self.cloud.notice
 
 
 def choose(cloud: Cloud | None) -> Cloud:
@@ -129,17 +134,24 @@ def ensure_stack(project: Project, stack: str, cloud: Cloud, state: State | None
         UserError: the state cannot be reached, or nothing says how its secrets shall be encrypted.
     """
     state = state or _own_state(project, cloud)
-    env = environment(project, stack, cloud, 0, state)
-    if state is None:
-        engine = Engine(pulumi_binary(), project.root, env)
-        if not exists(engine, stack):
-            init_stack(engine, stack, _secrets_provider(project, stack), "the backend")
+    if state is not None:
+        config = read_stack_file(project.stack_file(stack)).config
+        prepare(project, stack, state, state_engine(project, stack, cloud, state), config)
         return
-    # These commands read the copy from the folder they run in, and take no other.
+    engine = Engine(pulumi_binary(), project.root, environment(project, stack, cloud, 0))
+    if not exists(engine, stack):
+        init_stack(engine, stack, _secrets_provider(project, stack), "the backend")
+
+
+def state_engine(project: Project, stack: str, cloud: Cloud, state: State) -> Engine:
+    """Return an engine for commands about the state itself, such as `stack import`.
+
+    They read the copy of the stack file from the folder they run in, and take no other.
+    """
+    env = environment(project, stack, cloud, 0, state)
     del env["PULUMI_OPTION_CONFIG_FILE"]
     env.pop("PULUMI_STACK", None)
-    engine = Engine(pulumi_binary(), state.folder, env)
-    prepare(project, stack, state, engine, read_stack_file(project.stack_file(stack)).config)
+    return Engine(pulumi_binary(), state.folder, env)
 
 
 def _own_state(project: Project, cloud: Cloud) -> State | None:

@@ -63,6 +63,15 @@ def outputs_view(outputs: Mapping[str, object]) -> RenderableType:
     return Text("\n").join(lines)
 
 
+def steps_view(steps: Iterable[tuple[str, Sequence[str]]]) -> RenderableType:
+    """Render what a person does next, each step with the lines to paste as they are."""
+    text = Text()
+    for step, lines in steps:
+        text.append(f"\n{step}\n", style="bold")
+        text.append("".join(f"  {line}\n" for line in lines))
+    return text
+
+
 def diagnostics_view(diagnostics: Iterable[Diagnostic]) -> RenderableType:
     """Render messages once each, with the resource they are about."""
     seen: set[tuple[str, str]] = set()
