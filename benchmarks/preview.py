@@ -37,8 +37,9 @@ _IMPORTS = """
 import pulumi
 import pulumi_aws as aws
 import pulumi_awsx
-for service in ("apigatewayv2", "cloudwatch", "ec2", "iam", "lambda_", "sqs"):
-    getattr(aws, service).__name__
+# Naming a class loads its package, as the stack's program does.
+(aws.apigatewayv2.Api, aws.cloudwatch.LogGroup, aws.ec2.FlowLog, aws.iam.Role, aws.lambda_.Function, aws.sqs.Queue)
+pulumi_awsx.ec2.Vpc
 """
 _NOOP = """
 class Nothing(pulumi.CustomResource):
