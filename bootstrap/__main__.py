@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from stacks.bootstrap import main  # noqa: E402 the project's root has to be on the path first
+from stacks.bootstrap import main
 
 main()

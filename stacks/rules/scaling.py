@@ -75,11 +75,7 @@ def _schedule(path: Path, title: str, schedule: ScheduleSettings) -> Iterator[Fi
 def _when(text: str) -> str:
     """Return what is wrong with a moment, nothing if it is fine."""
     if once := re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", text):
-        try:
-            datetime.fromisoformat(once[1])
-        except ValueError:
-            return "is not a moment in the calendar"
-        return ""
+        return "" if _is_moment(once[1]) else "is not a moment in the calendar"
     cron = re.fullmatch(r"cron\((.*)\)", text)
     if cron is None:
         return "is neither cron(…) nor at(…)"
@@ -92,6 +88,14 @@ def _when(text: str) -> str:
     if (parts[2] == "?") == (parts[4] == "?"):
         return "one of day of month and day of week must be ?, and only one"
     return ""
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(part: str, low: int, high: int, words: str, special: str) -> bool:

@@ -186,7 +186,7 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
 
 
 @pytest.mark.parametrize(("setting", "value", "key", "why", "offer"), REFUSALS)
-def test_it_is_refused_alone_and_with_a_way_out(  # noqa: PLR0913, PLR0917
+def test_it_is_refused_alone_and_with_a_way_out(  # noqa: PLR0917
     refused: Refused, setting: str, value: object, key: str, why: str, offer: str
 ) -> None:
     problems = refused(**{setting: value})
@@ -370,7 +370,7 @@ def test_the_inactive_block_is_checked_too(refused: Refused, accepted: Accepted,
         ({"endpoints": ["ecr.api", "ecr.dkr", "logs"]}, {"exec": True}, {}, "ssmmessages", "14.60"),
     ],
 )
-def test_a_task_that_reaches_nothing_is_refused_with_choices_and_costs(  # noqa: PLR0913, PLR0917
+def test_a_task_that_reaches_nothing_is_refused_with_choices_and_costs(  # noqa: PLR0917
     refused: Refused,
     accepted: Accepted,
     image: str,
