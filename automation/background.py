@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from automation import processes
@@ -27,7 +25,7 @@ def start(project: Project) -> int:
     Raises:
         UserError: it did not start; the message says why.
     """
-    with _alone(project):
+    with processes.alone(project.sandbox / "attach.lock"):
         record = _read(_record(project))
         if record is not None:
             return record["port"]
@@ -38,7 +36,7 @@ def start(project: Project) -> int:
 
 def stop(project: Project) -> bool:
     """End the process; return whether one was running."""
-    with _alone(project):
+    with processes.alone(project.sandbox / "attach.lock"):
         record = _read(_record(project))
         _record(project).unlink(missing_ok=True)
     if record is None:
@@ -71,15 +69,6 @@ def _launch(project: Project) -> tuple[int, int]:
     if "problem" in ready:
         raise UserError(f"The sandbox did not start. {ready['problem']}", code=Exit.FAILED)
     return process.pid, ready["port"]
-
-
-@contextmanager
-def _alone(project: Project) -> Iterator[None]:
-    """Let no other command start or stop the process meanwhile."""
-    project.sandbox.mkdir(parents=True, exist_ok=True)
-    with (project.sandbox / "attach.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _record(project: Project) -> Path:

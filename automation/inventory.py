@@ -141,7 +141,7 @@ class Inventory:
 
     def find(self, resource: Values) -> list[Found]:
         """Return everything that may be this resource and that the state does not hold yet."""
-        token, inputs = resource["type"], resource["inputs"]
+        token, inputs = resource["type"], resource.get("inputs") or {}
         if token in BY_TAGS:
             return self._by_tags(token, inputs)
         if token in BY_LISTING:

@@ -105,9 +105,14 @@ def is_unanswered(message: str) -> bool:
     return _NO_ANSWER.search(message) is not None
 
 
+def is_in_cloud(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource is one that a cloud holds, and not a component or a provider, which only a state knows."""
+    return bool(resource.get("custom")) and not str(resource["type"]).startswith("pulumi:")
+
+
 def _creation(metadata: Event) -> Creation | None:
     state = metadata.get("new") or {}
-    if not state.get("custom") or str(state["type"]).startswith("pulumi:"):
+    if not is_in_cloud(state):
         return None
     resource = {key: state[key] for key in _KEPT if state.get(key)}
     return Creation({**resource, "inputs": _shown(state.get("inputs") or {})}, metadata["op"] != "create")

@@ -95,7 +95,7 @@ def _creations(pending: list[Deployment], logs: list[Path], resources: list[Reso
     found = {
         operation["resource"]["urn"]: Creation(operation["resource"], operation["resource"]["urn"] in urns)
         for operation in pending
-        if operation["type"] == "creating" and not operation["resource"]["type"].startswith("pulumi:")
+        if operation["type"] == "creating" and journal.is_in_cloud(operation["resource"])
     }
     for log in logs:
         for creation in journal.unseen(journal.read(log)):
@@ -122,7 +122,7 @@ def _adopt(session: Session, creations: list[Creation], resources: list[Resource
                 # What it replaces is the engine's to delete, as it was about to.
                 if old["urn"] == creation.urn:
                     old["delete"] = True
-            inputs = {key: value for key, value in creation.resource["inputs"].items() if key != "__defaults"}
+            inputs = {key: value for key, value in creation.resource.get("inputs", {}).items() if key != "__defaults"}
             resources.append({**creation.resource, "id": one.id, "outputs": {**inputs, **one.outputs}})
             adopted.append(creation.urn)
     return adopted

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from automation import processes
 from automation.engine import Engine, Outcome
 from automation.errors import Exit, UserError
 from automation.project import Project
@@ -27,7 +28,8 @@ _MISSING = "no stack named"
 class State:
     """A backend: `url` as Pulumi writes it, the `folder` of copied stack files, what encrypts secrets in it.
 
-    `settings` are config that the copies have where the tracked file says nothing.
+    `settings` are config that the copies have where the tracked file says nothing; with a region among them, a stack
+    needs no tracked file.
     """
 
     url: str
@@ -61,17 +63,19 @@ def prepare(project: Project, stack: str, state: State, engine: Engine, config: 
     Raises:
         UserError: the state cannot be reached.
     """
-    state.folder.mkdir(parents=True, exist_ok=True)
-    if local := state.local_file(project, stack):
-        local.parents[3].mkdir(parents=True, exist_ok=True)
-    project.passphrase()
-    _write(state.folder / "Pulumi.yaml", _without_backend(project))
-    copy = state.stack_file(stack)
-    manager = _secrets_manager(project, stack, state, engine)
-    known = {} if manager is None else _as_in_file(manager) or _from_copy(copy)
-    _write(copy, {"config": {**state.settings, **config}, **known})
-    if manager is None:
-        init_stack(engine, stack, state.secrets_provider, state.url)
+    # Two first commands at once would both create the stack.
+    with processes.alone(project.local / "prepare.lock"):
+        state.folder.mkdir(parents=True, exist_ok=True)
+        if local := state.local_file(project, stack):
+            local.parents[3].mkdir(parents=True, exist_ok=True)
+        project.passphrase()
+        _write(state.folder / "Pulumi.yaml", _without_backend(project))
+        copy = state.stack_file(stack)
+        manager = _secrets_manager(project, stack, state, engine)
+        known = {} if manager is None else _as_in_file(manager) or _from_copy(copy)
+        _write(copy, {"config": dict(config), **known})
+        if manager is None:
+            init_stack(engine, stack, state.secrets_provider, state.url)
 
 
 def init_stack(engine: Engine, stack: str, secrets_provider: str, place: str) -> None:
