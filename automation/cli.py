@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from automation import bootstrap, operations, recovery, render
+from automation import bootstrap, operations, recovery, render, verify
 from automation import doctor as doctor_report
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.errors import Exit, UserError
@@ -248,6 +248,16 @@ def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json
         raise typer.Exit(result.code)
 
 
+@app.command("verify-aws")
+def verify_on_aws(yes: Yes = False) -> None:
+    """Deploy dev to your AWS account under a stack of its own, check it from outside, destroy it. Costs cents."""
+    screen = Screen.open(as_json=False)
+    with _people_errors(screen):
+        confirm = verify.confirmation(yes=yes, ask=_ask)
+        ok = verify.Verification(find_project(), screen.console, confirm).run()
+        raise typer.Exit(Exit.DONE if ok else Exit.FAILED)
+
+
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """List every tool with version and origin, what is missing, and the command that fixes it."""
@@ -402,6 +412,14 @@ def _confirm(screen: Screen, question: str, yes: bool) -> None:
         raise UserError("There is nobody here to ask.", hint="Add --yes to go on without asking.")
     if not typer.confirm(question):
         raise UserError("Nothing was changed.", code=Exit.DONE)
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise UserError(
+            "There is nobody here to ask.", hint=f"Set {verify.ACCOUNT_VARIABLE} to the account id and add --yes."
+        )
+    return str(typer.prompt(question))
 
 
 def _list_guarded(screen: Screen, guarded: Sequence[tuple[str, str]]) -> None:

@@ -49,12 +49,14 @@ class Session:
     engine: Engine
     endpoint: str | None = None
     """Where the AWS API is; AWS's own endpoints when unset."""
+    state: State | None = None
+    """Where the state is, when that is neither where the tracked files say nor the sandbox's own folder."""
 
     def aws_client(self, service: str) -> Any:  # noqa: ANN401 boto3 has no types of its own
         """Return a boto3 client for a service, in the stack's region."""
         import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
 
-        region = read_stack_file(self.project.stack_file(self.stack)).config.get("aws:region", "us-east-1")
+        region = _config(self.project, self.stack, self.state).get("aws:region", "us-east-1")
         options = {"region_name": str(region)}
         if self.endpoint is not None:
             options |= {
@@ -97,7 +99,7 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
     if cloud is Cloud.AWS and _has_language_host(binary):
         ensure_stack(project, stack, cloud, state)
         engine = Engine(binary, project.root, environment(project, stack, cloud, 0, state))
-        yield Session(project, stack, cloud, engine)
+        yield Session(project, stack, cloud, engine, state=state)
         return
     arguments = ["--account", str(project.sandbox)] if cloud is Cloud.SANDBOX else []
     with _attached(arguments) as process:
@@ -105,7 +107,7 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
         ensure_stack(project, stack, cloud, state)
         ready = _ready(process)
         engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"], state))
-        yield Session(project, stack, cloud, engine, ready.get("endpoint"))
+        yield Session(project, stack, cloud, engine, ready.get("endpoint"), state)
 
 
 def environment(project: Project, stack: str, cloud: Cloud, port: int, state: State | None = None) -> dict[str, str]:
@@ -135,7 +137,7 @@ def ensure_stack(project: Project, stack: str, cloud: Cloud, state: State | None
     """
     state = state or _own_state(project, cloud)
     if state is not None:
-        config = read_stack_file(project.stack_file(stack)).config
+        config = _config(project, stack, state)
         prepare(project, stack, state, state_engine(project, stack, cloud, state), config)
         return
     engine = Engine(pulumi_binary(), project.root, environment(project, stack, cloud, 0))
@@ -152,6 +154,14 @@ def state_engine(project: Project, stack: str, cloud: Cloud, state: State) -> En
     del env["PULUMI_OPTION_CONFIG_FILE"]
     env.pop("PULUMI_STACK", None)
     return Engine(pulumi_binary(), state.folder, env)
+
+
+def _config(project: Project, stack: str, state: State | None) -> dict[str, object]:
+    """Return a stack's config: its file's, which may be missing where a state brings the whole of it."""
+    brought = dict(state.settings) if state is not None else {}
+    if "aws:region" in brought and stack not in project.stacks():
+        return brought
+    return brought | read_stack_file(project.stack_file(stack)).config
 
 
 def _own_state(project: Project, cloud: Cloud) -> State | None:
@@ -201,6 +211,7 @@ def _attached(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdin is not None
+    assert process.stdout is not None
     try:
         yield process
     finally:
@@ -210,6 +221,7 @@ def _attached(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdout.close()
 
 
 def _ready(process: subprocess.Popen[str]) -> dict[str, Any]:

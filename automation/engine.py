@@ -114,7 +114,9 @@ class _Drain:
             thread.start()
 
     def _read(self, name: str, pipe: IO[str] | None) -> None:
-        self._chunks[name] = pipe.read() if pipe else ""
+        assert pipe is not None
+        with pipe:
+            self._chunks[name] = pipe.read()
 
     def text(self) -> tuple[str, str]:
         for thread in self._threads:
