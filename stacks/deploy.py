@@ -19,7 +19,7 @@ from components.route import Route
 from components.service import ImageArtifact, ZipArtifact
 from stacks.bundle import bundle
 from stacks.load import Resolved
-from stacks.mapping import front_door_args, image_of, lambda_options, provider_args, runs, service_args
+from stacks.mapping import fargate_options, front_door_args, image_of, lambda_options, provider_args, runs, service_args
 from stacks.places import check_places
 from stacks.settings import Compute, StackSettings
 
@@ -160,8 +160,7 @@ def _compute(base: _Base, name: str, artifact: Artifact) -> LambdaService | Farg
         cluster=base.cluster,
         network=base.network,
         load_balancer=base.front_door.load_balancer,
-        placement=base.settings.container.placement.value,
-        exec_enabled=base.settings.container.exec,
+        **fargate_options(base.settings.container),
         opts=base.opts,
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypedDict
+
 import pulumi
 import pulumi_aws as aws
 
 from components.domain import DomainName
+from components.fargate_service import Rollout
+from components.fargate_traffic import HealthCheck
 from components.front_door import FrontDoorArgs, Kind
 from components.http_api import Throttle
 from components.lambda_service import LambdaOptions
@@ -20,11 +24,29 @@ from components.service import (
     ZipArtifact,
 )
 from stacks.load import Resolved
-from stacks.settings import Compute, FrontDoorKind, ScalingSettings, ServerlessSettings, StackSettings
+from stacks.settings import (
+    Compute,
+    ContainerSettings,
+    FrontDoorKind,
+    ScalingSettings,
+    ServerlessSettings,
+    StackSettings,
+)
+
 
 _ARN_PARTS = 7
 _SHORTEST_IDLE = 60
 _KINDS: dict[FrontDoorKind, Kind] = {FrontDoorKind.HTTP_API: "http-api", FrontDoorKind.ALB: "alb"}
+
+
+class FargateOptions(TypedDict):
+    """Keywords of `FargateService` that a stack file decides."""
+
+    placement: Literal["private", "public"]
+    exec_enabled: bool
+    deregistration_delay: int
+    health_check: HealthCheck
+    rollout: Rollout
 
 
 def provider_args(resolved: Resolved, project: str) -> aws.ProviderArgs:
@@ -67,6 +89,22 @@ def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) 
         # The connection must outlive the longest request, or its caller never sees the answer.
         idle_timeout=max(_SHORTEST_IDLE, longest + 5),
     )
+
+
+def fargate_options(container: ContainerSettings) -> FargateOptions:
+    """Return what only Fargate services have."""
+    check, rollout = container.health_check, container.rollout
+    return {
+        "placement": container.placement.value,
+        "exec_enabled": container.exec,
+        "deregistration_delay": container.deregistration_delay,
+        "health_check": HealthCheck(
+            interval=check.interval, timeout=check.timeout, healthy=check.healthy, unhealthy=check.unhealthy
+        ),
+        "rollout": Rollout(
+            min_percent=rollout.min_percent, max_percent=rollout.max_percent, grace_seconds=rollout.grace_seconds
+        ),
+    }
 
 
 def lambda_options(serverless: ServerlessSettings) -> LambdaOptions:

@@ -89,6 +89,26 @@ class ServerlessSettings(Settings):
     """A queue for asynchronous events that failed every retry."""
 
 
+class HealthCheckSettings(Settings):
+    interval: Annotated[int, Field(ge=5, le=300)] = 30
+    """Seconds between two tries."""
+    timeout: Annotated[int, Field(ge=2, le=120)] = 5
+    """Seconds a try may take; less than the interval."""
+    healthy: Annotated[int, Field(ge=2, le=10)] = 2
+    """Good tries in a row that bring a target in."""
+    unhealthy: Annotated[int, Field(ge=2, le=10)] = 2
+    """Bad tries in a row that take it out."""
+
+
+class RolloutSettings(Settings):
+    min_percent: Annotated[int, Field(ge=0, le=100)] = 100
+    """Share of the wanted tasks that stay while a new version comes."""
+    max_percent: Annotated[int, Field(ge=100, le=200)] = 200
+    """Share of the wanted tasks, old and new, that may run at once; more than `minPercent`."""
+    grace_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Time a new task has before its health counts."""
+
+
 class ContainerSettings(Settings):
     compute: Compute = Compute.FARGATE
     """What runs the containers: `fargate`, or later `eks`."""
@@ -100,6 +120,12 @@ class ContainerSettings(Settings):
     """ECS Exec, audited to a log group; needs a writable root file system, so it is off until asked for."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
     """Container Insights of the cluster."""
+    health_check: HealthCheckSettings = Field(default_factory=HealthCheckSettings)
+    """How the load balancer finds out whether a task works."""
+    rollout: RolloutSettings = Field(default_factory=RolloutSettings)
+    """How a new version takes over."""
+    deregistration_delay: Annotated[int, Field(ge=0, le=3600)] = 300
+    """Seconds that a task on its way out may finish its requests."""
 
 
 class ThrottleSettings(Settings):

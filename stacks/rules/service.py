@@ -94,4 +94,18 @@ def weights(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-RULES: Final[tuple[Rule, ...]] = (compute, environment, secrets, weights)
+def rollout(subject: Subject) -> Iterator[Finding]:
+    """Refuse a rollout that could never move, and a health check that overlaps itself."""
+    container = subject.settings.container
+    path: Path = ("container", "rollout", "maxPercent")
+    if container.rollout.max_percent <= container.rollout.min_percent:
+        why = "leaves no room for a new task: minPercent is as high"
+        yield Finding(path=path, why=why, allowed=f"{container.rollout.min_percent + 1}..200")
+    check = container.health_check
+    if check.timeout >= check.interval:
+        why = f"is not less than the interval of {check.interval} s"
+        allowed = f"2..{check.interval - 1}"
+        yield Finding(path=("container", "healthCheck", "timeout"), why=why, allowed=allowed)
+
+
+RULES: Final[tuple[Rule, ...]] = (compute, environment, rollout, secrets, weights)

@@ -417,3 +417,10 @@ def test_a_problem_does_not_drag_others_along(refused: Refused) -> None:
         "modeshift:network.nat",
         "modeshift:image",
     }
+
+
+def test_a_rollout_needs_room_and_a_health_check_time(refused: Refused) -> None:
+    container = {"rollout": {"minPercent": 100, "maxPercent": 100}, "healthCheck": {"interval": 5, "timeout": 5}}
+    problems = refused(container=container)
+    assert problems["modeshift:container.rollout.maxPercent"].allowed == "101..200"
+    assert "interval" in problems["modeshift:container.healthCheck.timeout"].why
