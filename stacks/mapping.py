@@ -33,7 +33,6 @@ from stacks.settings import (
     StackSettings,
 )
 
-
 _ARN_PARTS = 7
 _SHORTEST_IDLE = 60
 _KINDS: dict[FrontDoorKind, Kind] = {FrontDoorKind.HTTP_API: "http-api", FrontDoorKind.ALB: "alb"}
