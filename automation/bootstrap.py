@@ -23,6 +23,7 @@ from stacks.bootstrap_settings import load_bootstrap
 
 STACK = "shared"
 _FOLDER = "bootstrap"
+_PLATFORMS = "linux/arm64,linux/amd64"
 
 BringUp = Callable[[Session], Result]
 
@@ -189,8 +190,8 @@ def next_steps(outputs: Mapping[str, object]) -> Sequence[tuple[str, Sequence[st
             [
                 f"aws ecr get-login-password --region {region} | docker login -u AWS --password-stdin {host}",
                 f"IMAGE={registry}:$(git rev-parse HEAD)",
-                'docker buildx build --platform linux/arm64,linux/amd64 --tag "$IMAGE" --push .',
-                "docker buildx imagetools inspect \"$IMAGE\" --format '{{.Manifest.Digest}}'",
+                f"docker buildx build --platform {_PLATFORMS} --build-arg COMMIT=${{IMAGE##*:}} --tag $IMAGE --push .",
+                "docker buildx imagetools inspect $IMAGE --format '{{.Manifest.Digest}}'",
             ],
         ),
         (
@@ -202,7 +203,6 @@ def next_steps(outputs: Mapping[str, object]) -> Sequence[tuple[str, Sequence[st
             [
                 f"gh variable set AWS_REGION --body {region}",
                 f"gh variable set AWS_PREVIEW_ROLE --body {outputs['previewRole']}",
-                f"gh variable set IMAGE_REGISTRY --body {registry}",
                 *(
                     f"gh variable set AWS_DEPLOY_ROLE --env {name} --body {role}"
                     for name, role in sorted(roles.items())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from automation import bootstrap as program_under_test
@@ -22,12 +27,13 @@ from automation.operations import Result
 from automation.plan import Plan
 from automation.project import Project
 from automation.relocation import move
-from automation.state import State, exists
+from automation.state import PASSPHRASE, State, exists
 from automation.toolchain import pulumi_binary
 
 pytestmark = pytest.mark.e2e
 
 OUTPUTS = {"backend": "s3://bucket?region=us-east-1", "secretsProvider": "awskms:///key?region=us-east-1"}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"hunter2"'}
 
 
@@ -53,13 +59,14 @@ class Desk:
     program: Project
     tagged: list[str] = field(default_factory=list)
     ups: list[State | None] = field(default_factory=list)
+    secrets_provider: str = PASSPHRASE
     before_up: Callable[[Session], None] = lambda _: None
 
     @property
     def bucket(self) -> State:
         folder = self.program.local / "bucket"
         folder.mkdir(parents=True, exist_ok=True)
-        return State(f"file://{folder}", self.program.local / "bucket-config")
+        return State(f"file://{folder}", self.program.local / "bucket-config", self.secrets_provider)
 
     @property
     def local(self) -> State:
@@ -255,6 +262,53 @@ def test_a_copy_that_reads_back_differently_is_refused(desk: Desk, monkeypatch: 
     monkeypatch.setattr(Engine, "query", loses)
     with pytest.raises(UserError, match="not the same"):
         move(STACK, desk.engine(desk.local), desk.engine(desk.bucket), "passphrase")
+
+
+@pytest.fixture
+def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A key service that encrypts by turning bytes round; yields the secrets provider that uses it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            verb = self.headers["X-Amz-Target"].rsplit(".", 1)[-1]
+            given = base64.b64decode(asked["Plaintext" if verb == "Encrypt" else "CiphertextBlob"])
+            turned = base64.b64encode(given[::-1]).decode()
+            answer = {"KeyId": KEY, "CiphertextBlob" if verb == "Encrypt" else "Plaintext": turned}
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield f"awskms:///{KEY}?region=us-east-1"
+        server.shutdown()
+        thread.join()
+
+
+def test_secrets_are_encrypted_with_the_key_once_they_are_in_the_bucket(desk: Desk, kms: str) -> None:
+    desk.secrets_provider = kms
+    assert desk.run().ok
+    state = desk.bucket.local_file(desk.program, STACK)
+    assert state is not None
+    latest = json.loads(state.read_text())["checkpoint"]["latest"]
+    assert latest["secrets_providers"]["type"] == "cloud"
+    assert latest["secrets_providers"]["state"]["url"] == kms
+    assert "plaintext" not in json.dumps(latest)
+    assert desk.resources(desk.bucket)[0]["outputs"]["password"]["plaintext"] == '"hunter2"'
+
+    shutil.rmtree(desk.bucket.folder)  # a fresh clone has no copies of the stack files
+    ensure_stack(desk.program, STACK, Cloud.SANDBOX, desk.bucket)
+    copy = yaml.safe_load(desk.bucket.stack_file(STACK).read_text())
+    assert copy["secretsprovider"] == kms
+    assert copy["encryptedkey"] == latest["secrets_providers"]["state"]["encryptedkey"]
 
 
 def test_next_steps_name_every_line_to_paste() -> None:
