@@ -6,13 +6,13 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
-from automation.cloud import Cloud, Session, ensure_stack, open_session, state_engine
+from automation.cloud import Cloud, Session, ensure_stack, open_session, own_state, state_engine
 from automation.errors import Exit, UserError
 from automation.operations import Result
 from automation.project import Project
@@ -49,21 +49,19 @@ def bootstrap_program(project: Project) -> Project:
 def bootstrap(program: Project, cloud: Cloud, bring_up: BringUp, console: Console) -> Result:
     """Bring up what all stacks share.
 
-    On AWS the first run keeps its state in the project's ignored folder, for want of a better place, and moves it into
-    the bucket that it has made. A run that was cut off is finished by the next one, wherever it stopped.
+    Where the cloud has no place for state by itself, the first run keeps it in the project's ignored folder and moves
+    it into the bucket that it has made. A run that was cut off is finished by the next one, wherever it stopped.
 
     Raises:
         UserError: the account has been bootstrapped from elsewhere, or the state cannot be moved.
     """
-    if cloud is Cloud.AWS:
+    own = own_state(program, cloud)
+    if own is None:
         home = Home(program, lambda state: open_session(program, STACK, cloud, state), cloud)
         return home.bring_up(bring_up, console)
-    with open_session(program, STACK, cloud, _in_sandbox(program)) as session:
+    # What a cloud adds to the settings of stacks is nothing to this program.
+    with open_session(program, STACK, cloud, replace(own, settings={})) as session:
         return bring_up(session)
-
-
-def _in_sandbox(program: Project) -> State:
-    return State(f"file://{program.state}", program.sandbox / "config" / program.name)
 
 
 def bucket_state(outputs: Mapping[str, object], folder: Path) -> State:

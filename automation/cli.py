@@ -239,7 +239,8 @@ def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json
         result = bootstrap.bootstrap(
             program, where, lambda session: _bring_up(screen, session, "modeshift bootstrap", yes=yes), screen.console
         )
-        steps = bootstrap.next_steps(result.outputs) if result.ok and where is Cloud.AWS else []
+        # A notice says that it happened nowhere; then there is nothing to go on with.
+        steps = bootstrap.next_steps(result.outputs) if result.ok and not where.notice else []
         screen.console.print(render.steps_view(steps), soft_wrap=True)
         screen.console.print(where.notice, style="dim")
         screen.document(

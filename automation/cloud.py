@@ -112,7 +112,7 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
 
 def environment(project: Project, stack: str, cloud: Cloud, port: int, state: State | None = None) -> dict[str, str]:
     """Return the variables with which plain `pulumi` reaches the same stack through what listens on `port`."""
-    state = state or _own_state(project, cloud)
+    state = state or own_state(project, cloud)
     # A stack file that does not say how secrets are encrypted must not make the engine choose anew.
     env = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
     if not _has_language_host(pulumi_binary()):
@@ -135,7 +135,7 @@ def ensure_stack(project: Project, stack: str, cloud: Cloud, state: State | None
     Raises:
         UserError: the state cannot be reached, or nothing says how its secrets shall be encrypted.
     """
-    state = state or _own_state(project, cloud)
+    state = state or own_state(project, cloud)
     if state is not None:
         config = _config(project, stack, state)
         prepare(project, stack, state, state_engine(project, stack, cloud, state), config)
@@ -164,7 +164,7 @@ def _config(project: Project, stack: str, state: State | None) -> dict[str, obje
     return brought | read_stack_file(project.stack_file(stack)).config
 
 
-def _own_state(project: Project, cloud: Cloud) -> State | None:
+def own_state(project: Project, cloud: Cloud) -> State | None:
     """Return where a cloud keeps state by itself: the sandbox in a folder, AWS where the tracked files say."""
     if cloud is Cloud.AWS:
         return None
