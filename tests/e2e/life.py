@@ -48,7 +48,7 @@ def live(workspace: Workspace, config: Config, edit: str) -> None:
             done = life.run(operations.up, session)
             assert done.plan.counts() == plan.plan.counts(), f"previewed {plan.plan.counts()}, did {done.plan.counts()}"
             life.nothing_changes(session)
-        recovery.lift_guards(session)
+        recovery.lift_guards(session, life.console)
         life.run(operations.destroy, session)
         assert life.account() == {}, "destroy left something"
 
@@ -58,13 +58,13 @@ class _Life:
 
     def __init__(self, workspace: Workspace) -> None:
         self.project = Project(workspace.root, workspace.root / ".modeshift")
-        self._console = Console(file=StringIO())
+        self.console = Console(file=StringIO())
 
     def write(self, config: Config) -> None:
         (self.project.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}))
 
     def run(self, operation: Callable[[Session, Console], Result], session: Session) -> Result:
-        result = operation(session, self._console)
+        result = operation(session, self.console)
         said = "\n".join(error.message for error in result.plan.errors())
         assert result.ok, f"{operation.__name__}: {said}"
         return result
