@@ -64,9 +64,11 @@ def _launch(project: Project) -> tuple[int, int]:
             start_new_session=True,
         )
     assert process.stdout is not None
-    line = process.stdout.readline()
+    with process.stdout as pipe:
+        line = pipe.readline()
     ready = json.loads(line) if line else {"problem": log.read_text().strip() or "It ended without a word."}
     if "problem" in ready:
+        process.wait()
         raise UserError(f"The sandbox did not start. {ready['problem']}", code=Exit.FAILED)
     return process.pid, ready["port"]
 

@@ -132,7 +132,7 @@ class Inventory:
     def __init__(self, client: Client, known: Sequence[Values]) -> None:
         self._client = client
         # A repeated id may be a newer thing (a revision of a task definition), a repeated ARN is the same one.
-        self._known = {
+        self._known: set[tuple[str, str | None]] = {
             (resource["type"], (resource.get("outputs") or {}).get("arn") or resource["id"])
             for resource in known
             if resource.get("id")
@@ -145,18 +145,14 @@ class Inventory:
         if token in BY_TAGS:
             return self._by_tags(token, inputs)
         if token in BY_LISTING:
+            # Siblings that are alike in all that tells them apart are interchangeable, and shared out one by one.
             siblings = BY_LISTING[token](self._client, inputs)
-            # Siblings that are alike in all that tells them apart are interchangeable.
-            return [Found(each) for each in siblings if self._take(token, each)][:1]
+            free = next((each for each in siblings if (token, each) not in self._known), None)
+            self._known.add((token, free))
+            return [] if free is None else [Found(free)]
         if token in BY_INPUTS and resource["urn"] not in self._urns:
             return [Found(BY_INPUTS[token](inputs))]
         return []
-
-    def _take(self, token: str, identity: str) -> bool:
-        if (token, identity) in self._known:
-            return False
-        self._known.add((token, identity))
-        return True
 
     def _by_tags(self, token: str, inputs: Values) -> list[Found]:
         tags = _identifying(inputs)

@@ -43,8 +43,10 @@ class State:
 
     def environment(self, project: Project) -> dict[str, str]:
         """Return the variables with which the engine reads and writes this state."""
+        # The files that a folder's backend writes beside its own are not replaced in one step: a kill would break them.
+        plain = self.url.startswith(_LOCAL) and "?" not in self.url
         return {
-            "PULUMI_BACKEND_URL": self.url,
+            "PULUMI_BACKEND_URL": f"{self.url}?metadata=skip" if plain else self.url,
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(project.local / "passphrase"),
         }
 
@@ -68,6 +70,7 @@ def prepare(project: Project, stack: str, state: State, engine: Engine, config: 
         state.folder.mkdir(parents=True, exist_ok=True)
         if local := state.local_file(project, stack):
             local.parents[3].mkdir(parents=True, exist_ok=True)
+        _require_passphrase(project, local)
         project.passphrase()
         _write(state.folder / "Pulumi.yaml", _without_backend(project))
         copy = state.stack_file(stack)
@@ -145,8 +148,27 @@ def _secrets_manager(project: Project, stack: str, state: State, engine: Engine)
     # Reading the file saves a fifth of a second of every command.
     if not local.is_file():
         return None
-    latest = (json.loads(local.read_text()).get("checkpoint") or {}).get("latest") or {}
+    try:
+        latest = (json.loads(local.read_text()).get("checkpoint") or {}).get("latest") or {}
+    except ValueError as error:
+        raise UserError(
+            f"The state of {stack} in {local} is damaged: {error}. It was left as it is.",
+            hint=f"The state before its last step is {local}.bak. Move the damaged file aside and copy that one there.",
+            code=Exit.FAILED,
+        ) from None
     return latest.get("secrets_providers") or {}
+
+
+def _require_passphrase(project: Project, local: Path | None) -> None:
+    """Refuse to make a new passphrase where states were encrypted with one that is gone."""
+    path = project.local / "passphrase"
+    if local is None or path.is_file() or not any(local.parents[1].glob("*/*.json")):
+        return
+    raise UserError(
+        f"The passphrase {path} is missing; without it the secrets in {local.parents[1]} cannot be read.",
+        hint="Put the file back. If it is lost, `modeshift sandbox reset` starts over with an empty sandbox.",
+        code=Exit.FAILED,
+    )
 
 
 def _as_in_file(manager: Mapping[str, Any]) -> dict[str, str]:

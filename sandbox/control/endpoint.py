@@ -103,18 +103,13 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
                 answer = f'<{action}Response xmlns="{_EC2_NAMESPACE}">{content}</{action}Response>'
                 self._reply(HTTPStatus.OK, "text/xml", answer)
             else:
-                self._refuse(target or form.get("Action", self.path))
+                self._refuse(target or action or self.path, as_xml=bool(action))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
             """Say nothing: requests may carry signatures."""
 
-        def _refuse(self, call: str) -> None:
-            message = f"The sandbox does not answer {call}; it serves the calls that modeshift's commands make."
-            self._reply(
-                HTTPStatus.BAD_REQUEST,
-                "application/x-amz-json-1.1",
-                json.dumps({"__type": "UnknownOperationException", "message": message}),
-            )
+        def _refuse(self, call: str, *, as_xml: bool = False) -> None:
+            self._reply(HTTPStatus.BAD_REQUEST, *_refusal(call, as_xml=as_xml))
 
         def _send(self, document: Document) -> None:
             self._reply(HTTPStatus.OK, "application/x-amz-json-1.1", json.dumps(document))
@@ -130,6 +125,14 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     return server
+
+
+def _refusal(call: str, *, as_xml: bool) -> tuple[str, str]:
+    message = f"The sandbox does not answer {call}; it serves the calls that modeshift's commands make."
+    if as_xml:
+        error = f"<Error><Code>InvalidAction</Code><Message>{escape(message)}</Message></Error>"
+        return "text/xml", f"<Response><Errors>{error}</Errors></Response>"
+    return "application/x-amz-json-1.1", json.dumps({"__type": "UnknownOperationException", "message": message})
 
 
 def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, object]]]) -> Document:

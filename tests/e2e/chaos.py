@@ -124,6 +124,6 @@ def names(workspace: Workspace) -> Counter[tuple[str, str]]:
 
 def _works_in(pid: int, folder: Path) -> bool:
     try:
-        return pid != os.getpid() and Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(folder)
+        return pid != os.getpid() and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
     except OSError:
         return False
