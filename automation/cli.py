@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from automation import bootstrap, operations, recovery, render, verify
 from automation import doctor as doctor_report
@@ -22,7 +18,7 @@ from automation.errors import Exit, UserError
 from automation.operations import Result
 from automation.project import Project, find_project
 from automation.sandbox_cli import sandbox
-from stacks.errors import SettingsError
+from automation.screen import Screen, ask
 from stacks.load import describe, load
 
 app = typer.Typer(
@@ -42,23 +38,6 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 ExpectNoChanges = Annotated[bool, typer.Option("--expect-no-changes", help="End with code 4 when anything changes.")]
 
 
-@dataclass(frozen=True)
-class Screen:
-    """Where a command talks: a person's console, and standard output for JSON when that was asked for."""
-
-    console: Console
-    json: bool
-
-    @classmethod
-    def open(cls, as_json: bool) -> Screen:
-        return cls(Console(stderr=as_json, highlight=False, soft_wrap=False), as_json)
-
-    def document(self, value: object) -> None:
-        """Write the one JSON document."""
-        if self.json:
-            sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
-
-
 @app.command()
 def preview(
     stack: Stacks = None,
@@ -73,7 +52,7 @@ def preview(
 
     def one(session: Session) -> Result:
         result = operations.preview(session, screen.console, refresh=refresh)
-        _show_plan(screen, session, result)
+        screen.plan(session, result)
         return _with_expectation(result, expect_no_changes)
 
     _each(screen, stack, all_stacks, cloud, one)
@@ -132,15 +111,15 @@ def destroy(
         guarded = recovery.guarded_resources(session)
         if unprotect and guarded:
             screen.console.print("These are protected or retained and will be deleted with their data:", style="red")
-            _list_guarded(screen, guarded)
-        _confirm(screen, f"Destroy {session.stack}?", yes)
+            screen.guarded(guarded)
+        screen.confirm(f"Destroy {session.stack}?", yes=yes)
         if unprotect:
             recovery.lift_guards(session, screen.console)
         result = operations.destroy(session, screen.console)
-        _show_result(screen, session, result, f"modeshift destroy --stack {session.stack}")
+        screen.result(session, result, f"modeshift destroy --stack {session.stack}")
         if result.ok and guarded and not unprotect:
             screen.console.print("Kept, because protected or retained:", style="yellow")
-            _list_guarded(screen, guarded)
+            screen.guarded(guarded)
             screen.console.print(f"Delete them too: modeshift destroy --stack {session.stack} --unprotect", style="dim")
         return result
 
@@ -161,7 +140,7 @@ def refresh(
     def one(session: Session) -> Result:
         recovery.recover(session, screen.console)
         result = operations.refresh(session, screen.console)
-        _show_plan(screen, session, result)
+        screen.plan(session, result)
         return _with_expectation(result, expect_no_changes)
 
     _each(screen, stack, all_stacks, cloud, one)
@@ -176,7 +155,7 @@ def outputs(
 ) -> None:
     """Print a stack's outputs."""
     screen = Screen.open(as_json)
-    with _people_errors(screen):
+    with screen.errors():
         project = find_project()
         chosen = _stacks(project, stack, all_stacks=False)
         with open_session(project, chosen[0], choose(cloud)) as session:
@@ -201,7 +180,7 @@ def outputs(
 def config(stack: Stacks = None, cloud: CloudOption = None, as_json: Json = False) -> None:
     """Print a stack's resolved settings and where each value comes from."""
     screen = Screen.open(as_json)
-    with _people_errors(screen):
+    with screen.errors():
         project = find_project()
         name = _stacks(project, stack, all_stacks=False)[0]
         rows = describe(load(project.root, name, fallback=fallback_settings(choose(cloud))))
@@ -220,7 +199,7 @@ def package(
     from stacks.bundle import BundleError, bundle, describe_bundle  # noqa: PLC0415 loads the SDK
 
     screen = Screen.open(as_json)
-    with _people_errors(screen):
+    with screen.errors():
         try:
             facts = describe_bundle(bundle(find_project().root, architecture))
         except BundleError as error:
@@ -234,7 +213,7 @@ def package(
 def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json = False) -> None:
     """Create what all stacks share: state bucket and key, image registry, roles for GitHub Actions."""
     screen = Screen.open(as_json)
-    with _people_errors(screen):
+    with screen.errors():
         program, where = bootstrap.bootstrap_program(find_project()), choose(cloud)
         result = bootstrap.bootstrap(
             program, where, lambda session: _bring_up(screen, session, "modeshift bootstrap", yes=yes), screen.console
@@ -253,8 +232,8 @@ def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json
 def verify_on_aws(yes: Yes = False) -> None:
     """Deploy dev to your AWS account under a stack of its own, check it from outside, destroy it. Costs cents."""
     screen = Screen.open(as_json=False)
-    with _people_errors(screen):
-        confirm = verify.confirmation(yes=yes, ask=_ask)
+    with screen.errors():
+        confirm = verify.confirmation(yes=yes, ask=_ask_for_account)
         ok = verify.Verification(find_project(), screen.console, confirm).run()
         raise typer.Exit(Exit.DONE if ok else Exit.FAILED)
 
@@ -282,7 +261,7 @@ def _each(
     """Do one thing to each chosen stack, report all, and end with the gravest code."""
     results: list[Result] = []
     notice = ""
-    with _people_errors(screen):
+    with screen.errors():
         project = find_project()
         where = choose(cloud)
         chosen = _stacks(project, names, all_stacks)
@@ -319,15 +298,15 @@ def _bring_up(
     expected = None
     if not skip_preview:
         planned = operations.preview(session, screen.console, refresh=refresh)
-        _show_plan(screen, session, planned)
+        screen.plan(session, planned)
         if not planned.ok:
             return planned
         expected = planned.plan
         _refuse_data_loss(planned, accept_data_loss)
         if planned.plan.changed():
-            _confirm(screen, f"Bring up {session.stack}?", yes)
+            screen.confirm(f"Bring up {session.stack}?", yes=yes)
     result = operations.up(session, screen.console, expected, refresh=refresh)
-    _show_result(screen, session, result, again)
+    screen.result(session, result, again)
     return result
 
 
@@ -343,51 +322,6 @@ def _stacks(project: Project, names: Sequence[str] | None, all_stacks: bool) -> 
     for name in chosen:
         project.stack_file(name)
     return chosen
-
-
-@contextmanager
-def _people_errors(screen: Screen) -> Iterator[None]:
-    """Turn errors meant for people into a sentence and an exit code."""
-    try:
-        yield
-    except UserError as error:
-        screen.console.print(render.problem(error.message, error.hint))
-        screen.document({"error": error.message, "hint": error.hint})
-        raise typer.Exit(error.code) from None
-    except SettingsError as error:
-        screen.console.print(Text(str(error)), soft_wrap=True)
-        screen.document({"error": "settings", "problems": [problem.as_dict() for problem in error.problems]})
-        raise typer.Exit(Exit.USAGE) from None
-    except KeyboardInterrupt:
-        screen.console.print("Interrupted.", style="yellow")
-        raise typer.Exit(Exit.INTERRUPTED) from None
-    except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        screen.console.print(render.problem(f"{error.strerror or error}{place}", "Nothing was overwritten."))
-        raise typer.Exit(Exit.FAILED) from None
-
-
-def _show_plan(screen: Screen, session: Session, result: Result) -> None:
-    if result.ok or result.plan.changed():
-        screen.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
-    if not result.ok:
-        screen.console.print(render.diagnostics_view(result.plan.errors()))
-        ending = "was interrupted" if result.code is Exit.INTERRUPTED else "failed"
-        screen.console.print(f"This is not complete: the run {ending}.", style="yellow")
-
-
-def _show_result(screen: Screen, session: Session, result: Result, again: str) -> None:
-    counts = render.counts_line(result.plan.counts(), past=True)
-    length = render.seconds(result.seconds)
-    if result.ok:
-        screen.console.print(Text.assemble((f"{session.stack}: done in {length}: ", "bold green"), counts))
-        if result.outputs:
-            screen.console.print(render.outputs_view(result.outputs), soft_wrap=True)
-        return
-    ending = "interrupted" if result.code is Exit.INTERRUPTED else "failed"
-    screen.console.print(render.diagnostics_view(result.plan.errors()))
-    screen.console.print(Text.assemble((f"{session.stack}: {ending} after {length}: ", "bold red"), counts))
-    screen.console.print(f"What was finished is kept. Run {again} again to finish the rest.", style="dim")
 
 
 def _with_expectation(result: Result, expect_no_changes: bool) -> Result:
@@ -406,26 +340,8 @@ def _refuse_data_loss(planned: Result, accepted: bool) -> None:
         )
 
 
-def _confirm(screen: Screen, question: str, yes: bool) -> None:
-    if yes:
-        return
-    if screen.json or not sys.stdin.isatty():
-        raise UserError("There is nobody here to ask.", hint="Add --yes to go on without asking.")
-    if not typer.confirm(question):
-        raise UserError("Nothing was changed.", code=Exit.DONE)
-
-
-def _ask(question: str) -> str:
-    if not sys.stdin.isatty():
-        raise UserError(
-            "There is nobody here to ask.", hint=f"Set {verify.ACCOUNT_VARIABLE} to the account id and add --yes."
-        )
-    return str(typer.prompt(question))
-
-
-def _list_guarded(screen: Screen, guarded: Sequence[tuple[str, str]]) -> None:
-    for token, name in guarded:
-        screen.console.print(f"  {render.kind(token)} {name}")
+def _ask_for_account(question: str) -> str:
+    return ask(question, f"Set {verify.ACCOUNT_VARIABLE} to the account id and add --yes.")
 
 
 if __name__ == "__main__":
