@@ -70,7 +70,7 @@ def _launch(project: Project) -> tuple[int, int]:
     if "problem" in ready:
         process.wait()
         raise UserError(f"The sandbox did not start. {ready['problem']}", code=Exit.FAILED)
-    return process.pid, ready["port"]
+    return process.pid, int(ready["port"])
 
 
 def _record(project: Project) -> Path:
