@@ -1,0 +1,93 @@
+"""The pages tell the truth: commands and options exist, settings resolve, links lead somewhere, codes are the codes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from automation.cli import app
+from automation.errors import Exit
+from stacks.load import resolve
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+COMMAND = typer.main.get_command(app)
+
+
+def pages() -> list[object]:
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return every use of the command in code, as words, without what follows it in a pipe or a comment."""
+    code = re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text)
+    found: list[list[str]] = []
+    for line in "\n".join(code).splitlines():
+        for use in re.finditer(
+            r"(?:^|[\s(/\"])modeshift ((?:[a-z-]+|\s|--?[a-z-]+|[A-Za-z0-9_./:=\[\]…|<>-]+)*)", line
+        ):
+            words = shlex.split(use[1].partition("|")[0], comments=True)
+            if words and re.fullmatch(r"[a-z-]+", words[0]):
+                found.append(words)
+    return found
+
+
+def unknown(words: list[str]) -> str:
+    """Return what of a command does not exist, nothing when all does."""
+    node = COMMAND
+    for word in words:
+        if word.startswith("-"):
+            known = {option for parameter in node.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            if word.partition("=")[0] not in known | {"--help"}:
+                return f"{word} of {' '.join(words)}"
+        elif hasattr(node, "commands") and word != "…":
+            if word not in node.commands:
+                return f"{word} in {' '.join(words)}"
+            node = node.commands[word]
+    return ""
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_command_and_option_exists(page: Path) -> None:
+    assert [problem for words in commands(page.read_text()) if (problem := unknown(words))] == []
+
+
+def test_the_check_of_commands_can_fail() -> None:
+    assert [unknown(words) for words in commands("`modeshift fly` and `modeshift up --fast`")] == [
+        "fly in fly",
+        "--fast of up --fast",
+    ]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_make_target_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\$? ?)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_stack_file_in_a_page_is_valid(page: Path) -> None:
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+        document = yaml.safe_load(block)
+        if isinstance(document, dict) and "config" in document:
+            resolve("dev", {"aws:region": "us-east-1", **document["config"]})
+
+
+def test_the_page_of_the_command_lists_every_command_and_code() -> None:
+    text = (ROOT / "docs/cli.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z-]+)", text, re.MULTILINE))
+    assert listed == set(COMMAND.commands)
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+    assert codes == {code.value for code in Exit}
