@@ -10,6 +10,7 @@ from dataclasses import replace
 from sandbox.control import paths
 from sandbox.control.account import Entry, Resource, Transaction
 from sandbox.control.check import judged
+from sandbox.control.diff import diff
 from sandbox.control.facts import Reference, ResourceType
 from sandbox.control.hooks import hook_of
 from sandbox.control.hooks.base import Operation
@@ -108,7 +109,7 @@ def _operation(
     values = {key: value for key, value in inputs.items() if key != DEFAULTS}
     region = old.region if old else region_of(kind, scope, values)
     before = old.inputs if old else {}
-    changed = {key for key in {*before, *values} - {DEFAULTS} if before.get(key) != values.get(key)}
+    changed = diff(kind, scope, before, values, state=old.outputs if old else {}).roots
     name = urn.rsplit("::", 1)[-1]
     outputs = copy.deepcopy(values)
     if region:

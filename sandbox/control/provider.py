@@ -140,8 +140,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         news = wire.read(request.news)
         if request.preview:
             old = wire.read(request.old_inputs).values
-            changed = {key for key in {*old, *news.values} if old.get(key) != news.values.get(key)}
             state = wire.read(request.olds).values
+            changed = diff(kind, scope, old, news.values, state=state).roots
             planned = planned_update(kind, lifecycle.carried(kind, old, state, news.values), news.values, changed)
             return provider_pb2.UpdateResponse(properties=wire.write(planned, secret_paths(kind, news)))
         strike_after = self._faulty(kind, "update", request.urn, context)

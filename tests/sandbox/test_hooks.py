@@ -280,6 +280,13 @@ class TestFunctions:
         assert cloud.update(updated, preview=True, tags={"a": "b"}).outputs["version"] == "2"
         assert cloud.update(updated, memorySize=512).outputs["version"] == "3"
 
+    def test_a_package_that_the_state_knows_by_its_hash_alone_is_the_same_package(
+        self, cloud: Cloud, role: Made, code: Values
+    ) -> None:
+        made = self.make(cloud, role, code)
+        made.inputs["code"] = {key: value for key, value in code.items() if key != "path"}
+        assert cloud.update(made, preview=True, tags={"a": "b"}, code=code).outputs["version"] == "1"
+
     def test_without_publish_there_is_only_the_latest(self, cloud: Cloud, role: Made, code: Values) -> None:
         made = self.make(cloud, role, code, publish=False)
         assert made.outputs["version"] == "$LATEST"
