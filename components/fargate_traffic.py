@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
+from components.links import connect
 from components.service import ServiceArgs
 
 PROBE_HEADER = "x-modeshift-probe"
@@ -69,36 +70,8 @@ def task_security_group(
         tags=parent.tags(requests),
         opts=parent.opts(),
     )
-    aws.vpc.SecurityGroupEgressRule(
-        parent.child_name("out"),
-        security_group_id=group.id,
-        description="Anywhere: what is reached decides whom it lets in",
-        ip_protocol="-1",
-        cidr_ipv4="0.0.0.0/0",
-        tags=parent.tags("out"),
-        opts=parent.opts(),
-    )
-    _link_rules(parent, args, group)
+    connect(parent, args.links, group, who=f"Tasks of {parent.name}")
     return group
-
-
-def _link_rules(parent: Component, args: ServiceArgs, group: aws.ec2.SecurityGroup) -> None:
-    """Let the tasks in where a link listens."""
-    for link in args.links:
-        if link.security_group_id is None or link.port is None:
-            continue
-        suffix = f"to-{link.name}"
-        aws.vpc.SecurityGroupIngressRule(
-            parent.child_name(suffix),
-            security_group_id=link.security_group_id,
-            description=f"Tasks of {parent.name}",
-            ip_protocol="tcp",
-            from_port=link.port,
-            to_port=link.port,
-            referenced_security_group_id=group.id,
-            tags=parent.tags(suffix),
-            opts=parent.opts(),
-        )
 
 
 def target_group(

@@ -14,6 +14,7 @@ from components.iam import Grant, grant
 from components.lambda_alarms import function_alarms
 from components.lambda_network import function_security_group
 from components.lambda_permissions import function_statements
+from components.links import environment
 from components.service import ImageArtifact, LambdaTarget, ServiceArgs, ZipArtifact
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class LambdaService(Component):
             timeout=args.timeout,
             publish=True,
             ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=options.storage),
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment(args)),
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=function_environment(args)),
             kms_key_arn=args.key_arn,
             reserved_concurrent_executions=options.reserved_concurrency,
             snap_start=aws.lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if options.snap_start else None,
@@ -211,21 +212,9 @@ class LambdaService(Component):
         return alias
 
 
-def environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
-    """Return what a function's process sees: values of links, then the service's own, then the contract's.
-
-    Raises:
-        ValueError: A name is both a plain variable and a secret.
-
-    """
-    variables: dict[str, pulumi.Input[str]] = {}
-    for link in args.links:
-        variables.update(link.environment)
-    variables.update(args.environment)
-    variables["HEALTH_PATH"] = args.health_path
-    if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
-        msg = f"{', '.join(twice)}: set as a plain variable and as a secret; the app takes one. Remove the variable."
-        raise ValueError(msg)
+def function_environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
+    """Return what a function's process sees; its secrets as references, which the app resolves when it starts."""
+    variables = environment(args)
     if args.secrets:
         references = {secret.name: secret.reference for secret in args.secrets}
         variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)

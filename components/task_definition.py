@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.iam import Grant
+from components.links import environment
 from components.service import ImageArtifact, ServiceArgs, Volume
 
 CONTAINER = "app"
@@ -81,6 +82,7 @@ def _container(
     start_period: int,
     writable: bool,
 ) -> Mapping[str, object]:
+    variables = environment(args, PORT=str(args.port))
     container: dict[str, object] = {
         "name": CONTAINER,
         "image": image.reference,
@@ -88,7 +90,9 @@ def _container(
         "user": USER,
         "readonlyRootFilesystem": not writable,
         "portMappings": [{"containerPort": args.port, "hostPort": args.port, "protocol": "tcp"}],
-        "environment": [{"name": name, "value": value} for name, value in sorted(environment(args).items())],
+        "environment": [
+            {"name": name, "value": value} for name, value in sorted(environment(args, PORT=str(args.port)).items())
+        ],
         "secrets": [
             {"name": secret.name, "valueFrom": secret.reference}
             for secret in sorted(args.secrets, key=lambda secret: secret.name)
@@ -119,26 +123,6 @@ def _container(
     if image.command:
         container["command"] = list(image.command)
     return container
-
-
-def environment(args: ServiceArgs) -> Mapping[str, pulumi.Input[str]]:
-    """Return the plain environment: what links bring, then the service's own, then where it listens.
-
-    Raises:
-        ValueError: A name is both a plain variable and a secret.
-
-    """
-    variables: dict[str, pulumi.Input[str]] = {}
-    for link in args.links:
-        variables.update(link.environment)
-    variables.update(args.environment)
-    variables.update(PORT=str(args.port), HEALTH_PATH=args.health_path)
-    if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
-        msg = (
-            f"{', '.join(twice)}: set as a plain variable and as a secret; ECS takes one of them. Remove the variable."
-        )
-        raise ValueError(msg)
-    return variables
 
 
 def _mounts(volumes: Sequence[Volume], *, writable: bool) -> list[dict[str, object]]:

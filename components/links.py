@@ -1,0 +1,68 @@
+"""What links mean for a service, the same on every compute: its environment, and its ways through the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base import Component
+from components.service import Link, ServiceArgs
+
+
+def environment(args: ServiceArgs, **own: str) -> dict[str, pulumi.Input[str]]:
+    """Return the plain environment: what links bring, then the service's own, then what its compute says.
+
+    Raises:
+        ValueError: A name is both a plain variable and a secret.
+
+    """
+    variables: dict[str, pulumi.Input[str]] = {}
+    for link in args.links:
+        variables.update(link.environment)
+    variables.update(args.environment)
+    variables.update(own, HEALTH_PATH=args.health_path)
+    if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
+        msg = f"{', '.join(twice)}: set as a plain variable and as a secret; a service takes one. Remove the variable."
+        raise ValueError(msg)
+    return variables
+
+
+def listening(links: Sequence[Link]) -> list[Link]:
+    """Return the links that are reached through the network, at an address and a port."""
+    return [link for link in links if link.security_group_id is not None and link.port is not None]
+
+
+def connect(parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGroup, *, who: str) -> None:
+    """Let the members of a group out to anywhere, and in where links listen.
+
+    Args:
+        parent: Component that the rules belong to.
+        links: What the service uses.
+        group: Security group of the service.
+        who: Whom the rules let in, for people who read them, as in `Tasks of dev-users`.
+
+    """
+    aws.vpc.SecurityGroupEgressRule(
+        parent.child_name("out"),
+        security_group_id=group.id,
+        description="Anywhere: what is reached decides whom it lets in",
+        ip_protocol="-1",
+        cidr_ipv4="0.0.0.0/0",
+        tags=parent.tags("out"),
+        opts=parent.opts(),
+    )
+    for link in listening(links):
+        suffix = f"to-{link.name}"
+        aws.vpc.SecurityGroupIngressRule(
+            parent.child_name(suffix),
+            security_group_id=link.security_group_id or "",
+            description=who,
+            ip_protocol="tcp",
+            from_port=link.port,
+            to_port=link.port,
+            referenced_security_group_id=group.id,
+            tags=parent.tags(suffix),
+            opts=parent.opts(),
+        )
