@@ -90,9 +90,7 @@ def _container(
         "user": USER,
         "readonlyRootFilesystem": not writable,
         "portMappings": [{"containerPort": args.port, "hostPort": args.port, "protocol": "tcp"}],
-        "environment": [
-            {"name": name, "value": value} for name, value in sorted(environment(args, PORT=str(args.port)).items())
-        ],
+        "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "secrets": [
             {"name": secret.name, "valueFrom": secret.reference}
             for secret in sorted(args.secrets, key=lambda secret: secret.name)
