@@ -86,7 +86,8 @@ def up(
             accept_data_loss=accept_data_loss,
         )
         if result.ok:
-            screen.console.print(f"Next: modeshift preview --stack {session.stack}", style="dim")
+            name = session.stack
+            screen.say(f"Next: edit Pulumi.{name}.yaml and see what changes with modeshift preview --stack {name}.")
         return result
 
     _each(screen, stack, all_stacks, cloud, one)
