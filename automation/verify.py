@@ -90,6 +90,7 @@ class Verification:
     patience: float = _PATIENCE_SECONDS
     pause: float = 5.0
     checks: list[Check] = field(default_factory=list[Check])
+    _ends: float = field(default=float("inf"), init=False)
 
     def run(self) -> bool:
         """Do all of it and write the record; return whether everything was as it should be.
@@ -105,12 +106,14 @@ class Verification:
             if not is_empty(session.engine, STACK):
                 self.console.print("An earlier run left something; destroying that first.", style="yellow")
                 self._check("destroy what was left", lambda: _ended(self._destroy(session)))
+            self._ends = time.monotonic() + self.limit
             try:
                 with _limited(self.limit):
                     self._live(session)
             except KeyboardInterrupt:
                 self._check("not stopped, by hand or by the time limit", lambda: "stopped")
             finally:
+                self._ends = float("inf")
                 self._check("destroy", lambda: _ended(self._destroy(session)))
             self._check("nothing left", lambda: self._until(lambda: self._leftovers(session)))
         ok = all(check.ok for check in self.checks)
@@ -156,6 +159,9 @@ class Verification:
         """Look until nothing is wrong or patience ends: names, permissions and tags take a while to arrive."""
         deadline = time.monotonic() + self.patience
         while (wrong := look()) and time.monotonic() < deadline:
+            if time.monotonic() > self._ends:
+                # The signal that should have said so came where Python drops exceptions, as in a finalizer.
+                raise KeyboardInterrupt
             time.sleep(self.pause)
         return wrong
 
