@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.conftest import Workspace
 
-
 # Whose resources outlive any mode. The front door's own API is base too; what containers need of it comes and goes.
 BASE = (":components:Network", ":components:CustomerKey", ":components:HttpApi", "::dev-front-door-access", "api:Api::")
 
