@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.netprobe.guard import Guard, NotPublicError, Ports, parse_host, refusal
+from app.services.netprobe.addresses import refusal
+from app.services.netprobe.guard import Guard, NotPublicError, Ports, parse_host
 
 Client = Callable[..., httpx.Response]
 ANY_PORT = Ports.parse("1-65535")
@@ -247,7 +248,7 @@ def test_a_name_is_resolved_once_and_never_again(
     asked = answers(["127.0.0.1"], ["127.0.0.2"])
     reply = local("POST", "/v1/probe/http", {"url": f"http://rebind.example:{port}/"}).json()
     assert (reply["ok"], reply["address"]) == (True, "127.0.0.1")
-    assert asked == ["rebind.example"]
+    assert asked == ["rebind.example."]
 
 
 def test_an_answer_from_another_address_is_refused(

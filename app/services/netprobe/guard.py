@@ -2,8 +2,7 @@
 
 A probe that anyone may send is a way into the network it runs in. So a host is resolved once, every address it has
 must be public, the connection goes to a checked address and never to the name, and what answers must be that
-address. The rules are a table of our own: `ipaddress.is_global` lets NAT64, IPv4-compatible and site-local
-addresses through, and its answers differ between Python versions.
+address. Every socket of a probe is opened here, so every rule about where a probe may go is kept here.
 """
 
 from __future__ import annotations
@@ -11,52 +10,12 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-_RULES_V4: tuple[tuple[str, str], ...] = (
-    ("0.0.0.0/8", "this network"),
-    ("10.0.0.0/8", "private"),
-    ("100.64.0.0/10", "shared address space"),
-    ("127.0.0.0/8", "loopback"),
-    ("168.63.129.16/32", "cloud metadata"),
-    ("169.254.0.0/16", "link-local and cloud metadata"),
-    ("172.16.0.0/12", "private"),
-    ("192.0.0.0/24", "protocol assignments"),
-    ("192.0.2.0/24", "documentation"),
-    ("192.31.196.0/24", "anycast for DNS sinks"),
-    ("192.52.193.0/24", "multicast tunnels"),
-    ("192.88.99.0/24", "6to4 relays"),
-    ("192.168.0.0/16", "private"),
-    ("192.175.48.0/24", "anycast for DNS sinks"),
-    ("198.18.0.0/15", "benchmarking"),
-    ("198.51.100.0/24", "documentation"),
-    ("203.0.113.0/24", "documentation"),
-    ("224.0.0.0/4", "multicast"),
-    ("240.0.0.0/4", "reserved and broadcast"),
-)
-
-# Of IPv6 only 2000::/3 is public, and in it these are not.
-_RULES_V6: tuple[tuple[str, str], ...] = (
-    ("2001::/23", "protocol assignments and Teredo"),
-    ("2001:db8::/32", "documentation"),
-    ("2002::/16", "6to4"),
-    ("2620:4f:8000::/48", "anycast for DNS sinks"),
-    ("3fff::/20", "documentation"),
-)
-
-_PUBLIC_V6 = IPv6Network("2000::/3")
-_MAPPED = IPv6Network("::ffff:0:0/96")
-_NAT64 = IPv6Network("64:ff9b::/96")
-_ISATAP_MARKS = (0x00005EFE, 0x02005EFE)
-_DENIED: tuple[tuple[Network, str], ...] = tuple((ip_network(text), rule) for text, rule in (*_RULES_V4, *_RULES_V6))
-
-NEVER_ALLOWED: tuple[Network, ...] = (ip_network("169.254.0.0/16"), ip_network("fd00:ec2::/32"))
-"""Where clouds keep their credentials; no allow-list may open it."""
+from app.services.netprobe.addresses import CLOUD, Address, Network, belongs, refusal
 
 _MOST_ADDRESSES = 4
 _LONGEST_NAME = 253
@@ -65,28 +24,44 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 
 
-class NotPublicError(Exception):
+# Names that mean something inside only: RFC 6761 and 6762, ICANN's .internal, and where clouds keep their metadata.
+_INSIDE = (
+    "home.arpa",
+    "instance-data",
+    "internal",
+    "invalid",
+    "local",
+    "localdomain",
+    "metadata",
+    "metadata.goog",
+    "metadata.tencentyun.com",
+    "onion",
+)
+
+# Refusals end on this grid of seconds. A name of the inside and one that nobody has are found out in a few
+# milliseconds each, and the difference would tell which is which.
+_STEP = 0.1
+
+Ask = Callable[[str], Awaitable[Iterable[Address]]]
+"""Looks a name up; no address means that there is none."""
+
+
+class ForbiddenError(Exception):
+    """A probe may not go there; the text tells a person why."""
+
+
+class NotPublicError(ForbiddenError):
     """The host has no address that may be probed; says nothing more, so that nobody maps a network by asking."""
 
-
-def refusal(address: Address) -> str | None:
-    """Return the rule that keeps an address from being probed, or nothing when it is public."""
-    if isinstance(address, IPv6Address):
-        embedded = _embedded(address)
-        if embedded is not None:
-            return refusal(embedded)
-        if address not in _PUBLIC_V6:
-            return "not global unicast"
-        if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_MARKS:
-            return "ISATAP"
-    return next((rule for network, rule in _DENIED if address in network), None)
+    def __init__(self) -> None:
+        super().__init__("The host has no public address.")
 
 
-def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that packets to this one end at, for the two forms that are honest about it."""
-    if address.scope_id is None and (address in _MAPPED or address in _NAT64):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
+class PortError(ForbiddenError):
+    """The port is not among those that may be probed."""
+
+    def __init__(self, port: int, ports: Ports) -> None:
+        super().__init__(f"port {port} may not be probed; these may: {ports}")
 
 
 def parse_host(text: str) -> str:
@@ -125,6 +100,16 @@ class Ports:
             ranges.append((first, last))
         return cls(tuple(ranges))
 
+    def without(self, closed: int) -> Ports:
+        """Return the same ports but one."""
+        parts = [
+            part
+            for first, last in self.ranges
+            for part in ((first, min(last, closed - 1)), (max(first, closed + 1), last))
+            if part[0] <= part[1]
+        ]
+        return Ports(tuple(dict.fromkeys(parts)))
+
     def __contains__(self, port: int) -> bool:
         """Return whether a port is in one of the ranges."""
         return any(first <= port <= last for first, last in self.ranges)
@@ -136,26 +121,58 @@ class Ports:
 
 @dataclass(frozen=True)
 class Guard:
-    """Resolves hosts to addresses that may be probed and connects to exactly those."""
+    """Resolves hosts to addresses that may be probed and connects to exactly those.
+
+    `allowed` are networks that may be probed although they are not public, `denied` such as may not although they are.
+    """
 
     ports: Ports
     allowed: Sequence[Network] = ()
+    denied: Sequence[Network] = ()
 
     def permits(self, address: Address) -> bool:
         """Return whether an address may be probed."""
-        return any(address in network for network in self.allowed) or refusal(address) is None
+        if belongs(address, CLOUD) or belongs(address, self.denied):
+            return False
+        return self._is_allowed(address) or refusal(address) is None
 
-    async def resolve(self, host: str) -> tuple[Address, ...]:
-        """Return the addresses of a host, all of them fit to be probed; one that is not spoils the name."""
-        addresses = await self._look_up(host)
-        if not addresses or not all(self.permits(address) for address in addresses):
-            raise NotPublicError
-        return addresses[:_MOST_ADDRESSES]
+    def check_port(self, port: int) -> None:
+        """Raise `PortError` when a port may not be probed."""
+        if port not in self.ports:
+            raise PortError(port, self.ports)
+
+    async def resolve(self, host: str, ask: Ask | None = None) -> tuple[Address, ...]:
+        """Return the addresses of a host, all of them fit to be probed; one that is not spoils the name.
+
+        `ask` looks names up instead of the system's resolver.
+        """
+        begun = time.monotonic()
+        addresses = await self._look_up(host, ask or _system)
+        if addresses and all(self.permits(address) for address in addresses):
+            return addresses[:_MOST_ADDRESSES]
+        await asyncio.sleep(_STEP - (time.monotonic() - begun) % _STEP)
+        raise NotPublicError
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """Connect to a checked address and make sure that it is the one that answered."""
+        """Connect to a checked address over TCP and make sure that it is the one that answered."""
+        self.check_port(port)
+        return await self._open(address, port, socket.SOCK_STREAM)
+
+    async def connect_udp(self, address: Address, port: int) -> socket.socket:
+        """Return a UDP socket that sends to a checked address and hears nobody else."""
+        self.check_port(port)
+        return await self._open(address, port, socket.SOCK_DGRAM)
+
+    async def connect_icmp(self, address: Address) -> socket.socket:
+        """Return a socket for echo requests to a checked address; raises PermissionError where the system has none."""
+        protocol = socket.IPPROTO_ICMP if isinstance(address, IPv4Address) else socket.IPPROTO_ICMPV6
+        return await self._open(address, 0, socket.SOCK_DGRAM, protocol)
+
+    async def _open(self, address: Address, port: int, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+        if not self.permits(address):
+            raise NotPublicError
         family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection = socket.socket(family, kind, protocol)
         try:
             connection.setblocking(False)  # noqa: FBT003 the standard library names it no other way
             await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
@@ -170,17 +187,21 @@ class Guard:
     def _is_allowed(self, address: Address) -> bool:
         return any(address in network for network in self.allowed)
 
-    async def _look_up(self, host: str) -> tuple[Address, ...]:
+    async def _look_up(self, host: str, ask: Ask) -> tuple[Address, ...]:
         try:
             return (ip_address(host),)
         except ValueError:
             pass
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError):
+        if any(host == name or host.endswith(f".{name}") for name in _INSIDE):
             return ()
-        return _distinct(str(sockaddr[0]) for *_, sockaddr in found)
+        return tuple(dict.fromkeys(await ask(host)))
 
 
-def _distinct(texts: Iterable[str]) -> tuple[Address, ...]:
-    return tuple(dict.fromkeys(ip_address(text) for text in texts))
+async def _system(host: str) -> list[Address]:
+    # With the dot at its end the name is all of it: no search list completes it to one of the inside.
+    whole = f"{host}." if "." in host else host
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(whole, None, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        return []
+    return [ip_address(sockaddr[0]) for *_, sockaddr in found]

@@ -8,7 +8,8 @@ from typing import Annotated, Self
 from pydantic import AliasGenerator, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
 from app.core.settings import Environment, EnvironmentSettings
-from app.services.netprobe.guard import NEVER_ALLOWED, Guard, Network, Ports
+from app.services.netprobe.addresses import CLOUD, Network
+from app.services.netprobe.guard import Guard, Ports
 
 
 def _ports(value: object) -> object:
@@ -20,7 +21,7 @@ def _networks(value: object) -> object:
         return value
     networks = tuple(ip_network(part.strip()) for part in value.split(","))
     for network in networks:
-        if any(network.version == never.version and network.overlaps(never) for never in NEVER_ALLOWED):
+        if any(network.version == never.version and network.overlaps(never) for never in CLOUD):
             raise ValueError(f"{network} holds cloud metadata, which no setting opens")
     return networks
 
