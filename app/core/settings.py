@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 Environment = Literal["dev", "staging", "prod"]
 
-_OWN_PATHS = ("/ready", "/version", "/docs", "/openapi.json")
+_OWN_PATHS = ("/ready", "/version", "/docs", "/openapi.json", "/faults")
 
 
 class SettingsError(Exception):
@@ -59,6 +59,19 @@ class Settings(EnvironmentSettings):
     commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,40}|unknown)$")] = "unknown"
     """Commit this was deployed from, shown by /version."""
 
+    services: str = ""
+    """Services to serve, each with its route, as in `users=/people`; unset serves all, each at its manifest's route."""
+    metrics: Literal["auto", "prometheus", "emf", "off"] = "auto"
+    """Where request metrics go; `auto` is `prometheus` in containers and `emf` on Lambda."""
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] = 9464
+    """Port that Prometheus reads metrics from; the front door does not forward to it."""
+    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s/]\S*)?$")] = ""
+    """Collector that traces and metrics go to; the other OTEL_ variables are OpenTelemetry's own."""
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
+    """How they go there; the image holds no gRPC."""
+    faults: bool = False
+    """Whether `/faults` can make requests slow, wrong or fatal; in dev only."""
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -70,6 +83,14 @@ class Settings(EnvironmentSettings):
         if value in _OWN_PATHS or value.startswith("/v1/"):
             raise ValueError(f"{value} is taken by the app itself")
         return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.faults and self.environment != "dev":
+            raise ValueError(f"FAULTS is set, but ENVIRONMENT is {self.environment}: faults exist in dev only. Unset it.")
+        if self.metrics_port == self.port:
+            raise ValueError(f"METRICS_PORT={self.metrics_port} is also PORT: metrics need a port of their own.")
+        return self
 
 
 def _sentence(environ: Mapping[str, str], place: tuple[int | str, ...], message: str) -> str:

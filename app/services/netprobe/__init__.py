@@ -1,5 +1,13 @@
 """NetProbe: tells whether a host can be reached from here, and where the time goes."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.core.service import Service
 from app.services.netprobe.router import router
 
-__all__ = ["router"]
+
+def create(environ: Mapping[str, str]) -> Service:
+    """Return NetProbe for an environment; raises `SettingsError` when a setting is wrong."""
+    return Service(router=router(environ))

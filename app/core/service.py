@@ -1,0 +1,110 @@
+"""What a service is: a folder under app/services with a manifest and one function, `create(environ) -> Service`.
+
+The stack reads the same manifest. The app opens it only where the environment leaves something open, which no
+deployment does: a cold start should not pay for a TOML parser.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from fastapi import APIRouter
+
+from app.core.health import Check
+from app.core.settings import SettingsError
+
+MANIFEST = "service.toml"
+
+_FOLDERS = Path(__file__).resolve().parents[1] / "services"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What a service's `create` returns.
+
+    `router` holds its paths below the service's route, where `/` is the route itself. `lifespan` opens what the
+    service uses and closes it again; secrets are in the environment from there on, not before. `checks` are asked,
+    by name, whether the service is ready for requests.
+    """
+
+    router: APIRouter
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+    checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One service at its place; `prefix` is its route as paths start with it, empty for `/`."""
+
+    name: str
+    route: str
+    service: Service
+
+    @property
+    def prefix(self) -> str:
+        return self.route.rstrip("/")
+
+
+class _Package(Protocol):
+    def create(self, environ: Mapping[str, str]) -> Service: ...
+
+
+def names() -> list[str]:
+    """Return the services that have a folder."""
+    return sorted(path.parent.name.replace("_", "-") for path in _FOLDERS.glob(f"*/{MANIFEST}"))
+
+
+def manifest(name: str) -> dict[str, object]:
+    """Return what a service's manifest says."""
+    import tomllib  # noqa: PLC0415 see above
+
+    return tomllib.loads((_FOLDERS / _folder(name) / MANIFEST).read_text(encoding="utf-8"))
+
+
+def load(name: str, environ: Mapping[str, str]) -> Service:
+    """Import a service and return it for an environment; raises `SettingsError` when a setting of it is wrong."""
+    package = cast("_Package", importlib.import_module(f"app.services.{_folder(name)}"))
+    return package.create(environ)
+
+
+def mounts(wanted: str, environ: Mapping[str, str]) -> list[Mount]:
+    """Return the services to serve, deeper routes first, so that `/` gets what no other service does.
+
+    `wanted` is the setting SERVICES: names with or without a route, as in `users=/people,netprobe`. Empty means all.
+
+    Raises:
+        SettingsError: a service or its route cannot be used.
+    """
+    routes = _routes(wanted)
+    found = [Mount(name, route, load(name, environ)) for name, route in routes.items()]
+    return sorted(found, key=lambda mount: (-mount.prefix.count("/"), mount.route))
+
+
+def checks(mounted: Sequence[Mount]) -> dict[str, Check]:
+    """Return what readiness depends on, by the name of the service and its check."""
+    return {f"{mount.name} {name}": check for mount in mounted for name, check in mount.service.checks.items()}
+
+
+def _routes(wanted: str) -> dict[str, str]:
+    known = names()
+    owners: dict[str, str] = {}
+    for part in wanted.split(",") if wanted else known:
+        name, _, route = part.strip().partition("=")
+        if name not in known:
+            raise SettingsError(f"SERVICES={wanted!r}: there is no service {name!r}; there are: {', '.join(known)}")
+        route = route or str(manifest(name)["route"])
+        if not route.startswith("/"):
+            raise SettingsError(f"SERVICES={wanted!r}: the route of {name} must start with a slash")
+        owner = owners.setdefault(route, name)
+        if owner != name:
+            raise SettingsError(f"SERVICES={wanted!r}: {owner} and {name} both want the route {route}")
+    return {name: route for route, name in owners.items()}
+
+
+def _folder(name: str) -> str:
+    return name.replace("-", "_")
