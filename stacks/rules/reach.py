@@ -54,7 +54,7 @@ def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
     if not subject.is_prod:
         each, most = prices.monthly(prices.public_tasks(1)), prices.monthly(prices.public_tasks(at_most))
         lines.append(f"container.placement: public, an address for each task: {each}, {most} for all {at_most}")
-    return "\n".join([*lines, f"({prices.SOURCE})"])
+    return "\n".join([*lines, f"({prices.source()})"])
 
 
 RULES: Final[tuple[Rule, ...]] = (reachability,)
