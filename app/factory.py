@@ -10,21 +10,33 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from app import __version__
-from app.core import health, problems, secrets, service
+from app.core import faults, health, metrics, problems, secrets, service, telemetry
 from app.core.service import Mount
 from app.core.settings import Settings
 
 
-def create_app(environ: MutableMapping[str, str] = os.environ) -> FastAPI:
-    """Return the app for an environment; raises `SettingsError` when a setting is wrong."""
+def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: metrics.Format | None = None) -> FastAPI:
+    """Return the app for an environment; raises `SettingsError` when a setting is wrong.
+
+    `auto_metrics` is what METRICS=auto means for the entry that asks; without it, no metrics.
+    """
     settings = Settings.from_environ(environ)
+    telemetry.check(settings)
     mounts = service.mounts(settings.services, environ)
-    readiness = health.Readiness(checks=service.checks(mounts))
+    fault = faults.Faults()
+    readiness = health.Readiness(
+        checks=service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {})
+    )
+    name = mounts[0].name if len(mounts) == 1 else "modeshift"
+    recorder = metrics.recorder(settings, name, auto_metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         secrets.load(environ)
         async with AsyncExitStack() as opened:
+            opened.enter_context(telemetry.exported(settings, name, environ))
+            if recorder is not None:
+                opened.enter_context(recorder.offered())
             for mount in mounts:
                 if mount.service.lifespan is not None:
                     await opened.enter_async_context(mount.service.lifespan())
@@ -41,9 +53,14 @@ def create_app(environ: MutableMapping[str, str] = os.environ) -> FastAPI:
         docs_url=f"{base}/docs",
         openapi_url=f"{base}/openapi.json",
         redoc_url=None,
+        telemetry={"logs": False, "operation_spans": False, "auto_configure": False},
     )
     problems.install(app)
+    if recorder is not None:
+        app.add_middleware(metrics.MetricsMiddleware, recorder=recorder)
     _mount(app, mounts, health.router(settings, readiness), base)
+    if settings.faults:
+        app.include_router(faults.router(fault), prefix=base)
     return app
 
 

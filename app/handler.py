@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
-from app.core import logs
+from app.core import logs, telemetry
 from app.core.problems import MEDIA_TYPE
 from app.core.settings import Settings
 from app.factory import create_app
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mangum.types import LambdaContext
 
 logs.configure(Settings.from_environ(os.environ))
-_app = create_app()
+_app = create_app(auto_metrics="emf")
 _loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_loop)
 _adapter = Mangum(_app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "image/svg+xml"])
@@ -34,7 +34,10 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer one HTTP event of an HTTP API, a REST API, an ALB or a function URL."""
     asyncio.set_event_loop(_loop)
     _start()
-    return _adapter(event, cast("LambdaContext", context))
+    try:
+        return _adapter(event, cast("LambdaContext", context))
+    finally:
+        telemetry.flush()
 
 
 def _start() -> None:

@@ -11,7 +11,7 @@ from app.factory import create_app
 
 try:
     settings = Settings.from_environ(os.environ)
-    app = create_app()
+    app = create_app(auto_metrics="prometheus")
 except SettingsError as error:
     sys.exit(f"The app cannot start with these settings:\n{error}")
 logs.configure(settings)
