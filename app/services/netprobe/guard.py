@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NoReturn
 
 from app.services.netprobe.addresses import CLOUD, Address, Network, belongs, refusal
 
@@ -124,11 +125,13 @@ class Guard:
     """Resolves hosts to addresses that may be probed and connects to exactly those.
 
     `allowed` are networks that may be probed although they are not public, `denied` such as may not although they are.
+    `spend` counts each attempt to reach an address, and raises when there have been enough.
     """
 
     ports: Ports
     allowed: Sequence[Network] = ()
     denied: Sequence[Network] = ()
+    spend: Callable[[Address], None] = lambda _: None
 
     def permits(self, address: Address) -> bool:
         """Return whether an address may be probed."""
@@ -147,11 +150,10 @@ class Guard:
         `ask` looks names up instead of the system's resolver.
         """
         begun = time.monotonic()
-        addresses = await self._look_up(host, ask or _system)
+        addresses = await self._look_up(host, ask or ask_system)
         if addresses and all(self.permits(address) for address in addresses):
             return addresses[:_MOST_ADDRESSES]
-        await asyncio.sleep(_STEP - (time.monotonic() - begun) % _STEP)
-        raise NotPublicError
+        return await refuse(begun)
 
     async def connect(self, address: Address, port: int) -> socket.socket:
         """Connect to a checked address over TCP and make sure that it is the one that answered."""
@@ -171,6 +173,7 @@ class Guard:
     async def _open(self, address: Address, port: int, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         if not self.permits(address):
             raise NotPublicError
+        self.spend(address)
         family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
         connection = socket.socket(family, kind, protocol)
         try:
@@ -192,16 +195,26 @@ class Guard:
             return (ip_address(host),)
         except ValueError:
             pass
-        if any(host == name or host.endswith(f".{name}") for name in _INSIDE):
-            return ()
-        return tuple(dict.fromkeys(await ask(host)))
+        return () if is_inside(host) else tuple(dict.fromkeys(await ask(host)))
 
 
-async def _system(host: str) -> list[Address]:
+def is_inside(host: str) -> bool:
+    """Return whether a name means something inside only."""
+    return any(host == name or host.endswith(f".{name}") for name in _INSIDE)
+
+
+async def refuse(begun: float) -> NoReturn:
+    """Raise `NotPublicError` at a moment that does not tell why, for what began at a `time.monotonic()`."""
+    await asyncio.sleep(_STEP - (time.monotonic() - begun) % _STEP)
+    raise NotPublicError
+
+
+async def ask_system(host: str, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[Address]:
+    """Look a name up with the system's resolver."""
     # With the dot at its end the name is all of it: no search list completes it to one of the inside.
     whole = f"{host}." if "." in host else host
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(whole, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(whole, None, family=family, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         return []
     return [ip_address(sockaddr[0]) for *_, sockaddr in found]
