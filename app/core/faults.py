@@ -21,6 +21,8 @@ from app.core.problems import ProblemError, documented
 _EXIT_CODE = 70
 """An internal error of the software, as sysexits.h numbers it; tells it apart from codes that others give."""
 
+_PROBLEM = documented(HTTPStatus.INTERNAL_SERVER_ERROR)[HTTPStatus.INTERNAL_SERVER_ERROR] | {"description": "The fault"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +56,7 @@ def router(faults: Faults) -> APIRouter:
         await asyncio.sleep(seconds)
         return Status(status="ok")
 
-    @routes.get("/status/{code}")
+    @routes.get("/status/{code}", response_model=None, responses={"4XX": _PROBLEM, "5XX": _PROBLEM})
     async def status(code: Code) -> NoReturn:
         """Answer with an error status."""
         raise ProblemError(HTTPStatus(code), "Asked for.")
@@ -71,7 +73,7 @@ def router(faults: Faults) -> APIRouter:
         faults.unready = False
         return Status(status="ok")
 
-    @routes.post("/crash")
+    @routes.post("/crash", response_model=None)
     async def crash() -> NoReturn:
         """End the process at once, in the middle of every request; nobody gets an answer."""
         _log.critical("A crash was asked for")
