@@ -138,7 +138,7 @@ class Home:
         path = local.local_file(self.program, STACK)
         if path is None or not path.is_file():
             return False
-        latest = (json.loads(path.read_text()).get("checkpoint") or {}).get("latest") or {}
+        latest = checkpoint.read(path)
         return bool(latest.get("resources") or latest.get("pending_operations"))
 
     def _is_named(self) -> bool:

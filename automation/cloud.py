@@ -71,6 +71,12 @@ class Session:
         """What every result must say about where it happened; empty for AWS."""
         return self.cloud.notice
 
+    @property
+    def state_file(self) -> Path | None:
+        """The file that holds the state, if that is kept in a folder of this machine."""
+        state = self.state or own_state(self.project, self.cloud)
+        return state.local_file(self.project, self.stack) if state else None
+
 
 def choose(cloud: Cloud | None) -> Cloud:
     """Return the cloud to use: the sandbox unless named; in CI it must be named.

@@ -19,7 +19,7 @@ from typing import Any
 Event = Mapping[str, Any]
 
 _CREATIONS = frozenset({"create", "create-replacement"})
-_KEPT = ("type", "urn", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
+_KEPT = ("type", "urn", "id", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
 _NO_ANSWER = re.compile(
     r"error reading from server|connection refused|connection reset|transport is closing|code = Unavailable"
     r"|provider.* exited|broken pipe"
@@ -31,7 +31,7 @@ _HIDDEN = "[secret]"
 
 @dataclass(frozen=True)
 class Creation:
-    """A creation that began; nobody saw how it ended."""
+    """A creation that began, and how it ended if the engine saw that."""
 
     resource: Mapping[str, Any]
     replacing: bool = False
@@ -39,6 +39,11 @@ class Creation:
     @property
     def urn(self) -> str:
         return self.resource["urn"]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the engine saw how it ended, or nothing but a state holds it."""
+        return "id" in self.resource or not self.resource.get("custom")
 
 
 @contextmanager
@@ -51,8 +56,24 @@ def recorded(folder: Path, stack: str, command: str) -> Iterator[Path]:
         try:
             yield path
         finally:
-            if command == "preview" or not unseen(read(path)):
+            if command == "preview" or not (is_doubted(folder, stack) or unseen(read(path))):
                 path.unlink(missing_ok=True)
+
+
+def doubt(folder: Path, stack: str) -> None:
+    """Note that a stack's state is older than what its runs did, until `believe`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _doubted(folder, stack).touch()
+
+
+def believe(folder: Path, stack: str) -> None:
+    """Note that a stack's state has caught up with what its runs did."""
+    _doubted(folder, stack).unlink(missing_ok=True)
+
+
+def is_doubted(folder: Path, stack: str) -> bool:
+    """Whether a stack's state is older than what its runs did."""
+    return _doubted(folder, stack).exists()
 
 
 def left(folder: Path, stack: str) -> list[Path]:
@@ -87,7 +108,8 @@ def unseen(events: Iterable[Event]) -> list[Creation]:
     unanswered: set[str] = set()
     for event in events:
         if pre := event.get("resourcePreEvent"):
-            if pre["metadata"]["op"] in _CREATIONS and (creation := _creation(pre["metadata"])):
+            creation = _creation(pre["metadata"])
+            if pre["metadata"]["op"] in _CREATIONS and is_in_cloud(creation.resource):
                 begun[creation.urn] = creation
         elif done := event.get("resOutputsEvent"):
             if done["metadata"]["op"] in _CREATIONS:
@@ -100,6 +122,29 @@ def unseen(events: Iterable[Event]) -> list[Creation]:
     return list(begun.values())
 
 
+def created(events: Iterable[Event]) -> list[Creation]:
+    """Return what a run created or began to, components and providers too, in the order it was registered.
+
+    Those whose end the engine saw have their id.
+    """
+    begun: dict[str, Creation] = {}
+    for event in events:
+        if failed := event.get("resOpFailedEvent"):
+            begun.pop(failed["metadata"]["urn"], None)
+            continue
+        step = event.get("resourcePreEvent") or event.get("resOutputsEvent")
+        if step and step["metadata"]["op"] in _CREATIONS:
+            creation = _creation(step["metadata"])
+            begun[creation.urn] = creation
+    return list(begun.values())
+
+
+def changed(events: Iterable[Event]) -> set[str]:
+    """Return the URNs of what a run began to update, replace or delete."""
+    begun = (event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event)
+    return {metadata["urn"] for metadata in begun if metadata["op"] not in {*_CREATIONS, "same", "read"}}
+
+
 def is_unanswered(message: str) -> bool:
     """Whether an error says that a provider went away, rather than what it answered."""
     return _NO_ANSWER.search(message) is not None
@@ -110,10 +155,12 @@ def is_in_cloud(resource: Mapping[str, Any]) -> bool:
     return bool(resource.get("custom")) and not str(resource["type"]).startswith("pulumi:")
 
 
-def _creation(metadata: Event) -> Creation | None:
+def _doubted(folder: Path, stack: str) -> Path:
+    return folder / f"{stack}.doubted"
+
+
+def _creation(metadata: Event) -> Creation:
     state = metadata.get("new") or {}
-    if not is_in_cloud(state):
-        return None
     resource = {key: state[key] for key in _KEPT if state.get(key)}
     return Creation({**resource, "inputs": _shown(state.get("inputs") or {})}, metadata["op"] != "create")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from automation import journal
+from automation import checkpoint, journal
 from automation.cloud import Session
 from automation.engine import Outcome
 from automation.errors import Exit, UserError
@@ -94,13 +94,20 @@ def outputs(session: Session) -> Mapping[str, object]:
 
 def _run(session: Session, console: Console, verb: str, *args: str, expected: Plan | None = None) -> Result:
     plan = Plan(session.stack)
+    folder = session.project.local / "journal"
+    file = session.state_file
 
     def operate() -> Outcome:
         with (
-            journal.recorded(session.project.local / "journal", session.stack, args[0]) as log,
+            journal.recorded(folder, session.stack, args[0]) as log,
             following(console, verb, plan, expected) as on_event,
         ):
-            return session.engine.operate(*args, "--stack", session.stack, log=log, on_event=on_event)
+            if file and args[0] != "preview":
+                checkpoint.keep(file)
+            outcome = session.engine.operate(*args, "--stack", session.stack, log=log, on_event=on_event)
+            if file and checkpoint.mend(file, session.stack):
+                journal.doubt(folder, session.stack)
+            return outcome
 
     outcome = unlocked(session, console, operate)
     _explain_silence(plan)

@@ -33,11 +33,19 @@ def recover(session: Session, console: Console) -> None:
     deployment = state.get("deployment") or {}
     resources: list[Resource] = deployment.setdefault("resources", [])
     pending = deployment.pop("pending_operations", None) or []
-    logs = journal.left(session.project.local / "journal", session.stack)
-    creations = _creations(pending, logs, resources)
+    folder = session.project.local / "journal"
+    logs = journal.left(folder, session.stack)
+    doubted = journal.is_doubted(folder, session.stack)
+    if doubted:
+        console.print(
+            "The state was damaged; a copy of it took its place, and what ran since is looked up.", style="yellow"
+        )
+    creations = _creations(pending, logs, resources, doubted=doubted)
     stale = [operation["resource"]["urn"] for operation in pending if operation["type"] in {"updating", "deleting"}]
-    unread = _Unread(session.project.local / "journal" / f"{session.stack}.unread")
-    if pending or creations or unread.urns():
+    if doubted:
+        stale += sorted(set[str]().union(*(journal.changed(journal.read(log)) for log in logs)) - set(stale))
+    unread = _Unread(folder / f"{session.stack}.unread")
+    if pending or creations or stale or unread.urns():
         console.print(
             f"An earlier run left {len(creations) + len(stale)} operation(s) unfinished; looking at what exists.",
             style="yellow",
@@ -52,6 +60,7 @@ def recover(session: Session, console: Console) -> None:
         _report(session, console, creations)
     for log in logs:
         log.unlink()
+    journal.believe(folder, session.stack)
 
 
 def guarded_resources(session: Session) -> list[tuple[str, str]]:
@@ -89,7 +98,9 @@ class _Unread:
         self._path.unlink(missing_ok=True)
 
 
-def _creations(pending: list[Deployment], logs: list[Path], resources: list[Resource]) -> list[Creation]:
+def _creations(
+    pending: list[Deployment], logs: list[Path], resources: list[Resource], *, doubted: bool
+) -> list[Creation]:
     """Return the creations to look for: what the state says is pending, and what only a run's log tells of."""
     urns = {resource["urn"] for resource in resources if not resource.get("delete")}
     found = {
@@ -98,41 +109,52 @@ def _creations(pending: list[Deployment], logs: list[Path], resources: list[Reso
         if operation["type"] == "creating" and journal.is_in_cloud(operation["resource"])
     }
     for log in logs:
-        for creation in journal.unseen(journal.read(log)):
+        for creation in (journal.created if doubted else journal.unseen)(journal.read(log)):
             if creation.replacing or creation.urn not in urns:
                 found.setdefault(creation.urn, creation)
     return list(found.values())
 
 
 def _adopt(session: Session, creations: list[Creation], resources: list[Resource]) -> list[str]:
-    """Put into `resources` what exists of some creations; return the URNs of these."""
+    """Put into `resources` what exists of some creations; return the URNs of those that the cloud holds."""
     inventory = Inventory(session.aws_client, resources)
+    known = {(resource["urn"], resource.get("id")) for resource in resources}
     adopted: list[str] = []
     for creation in creations:
-        name, kind = creation.urn.rsplit("::", 1)[-1], creation.resource["type"]
-        found = _look(inventory, creation)
-        if len(found) > 1:
-            raise UserError(
-                f"{name} ({kind}) may exist {len(found)} times: {', '.join(one.id for one in found)}.",
-                hint=f"Delete all but one of them, then run the command again. Stack: {session.stack}.",
-                code=Exit.FAILED,
-            )
-        for one in found:
-            for old in resources:
-                # What it replaces is the engine's to delete, as it was about to.
-                if old["urn"] == creation.urn:
-                    old["delete"] = True
-            inputs = {key: value for key, value in creation.resource.get("inputs", {}).items() if key != "__defaults"}
-            resources.append({**creation.resource, "id": one.id, "outputs": {**inputs, **one.outputs}})
+        found = dict(creation.resource) if creation.is_seen else _looked_up(session, inventory, creation)
+        if found is None or (creation.urn, found.get("id")) in known:
+            continue
+        for old in resources:
+            # What it replaces is the engine's to delete, as it was about to.
+            if old["urn"] == creation.urn:
+                old["delete"] = True
+        resources.append(found)
+        if journal.is_in_cloud(found):
             adopted.append(creation.urn)
     return adopted
+
+
+def _looked_up(session: Session, inventory: Inventory, creation: Creation) -> Resource | None:
+    """Return a resource as a state holds it, if it exists; raises UserError when more than one fits."""
+    name, kind = creation.urn.rsplit("::", 1)[-1], creation.resource["type"]
+    found = _look(inventory, creation)
+    if len(found) > 1:
+        raise UserError(
+            f"{name} ({kind}) may exist {len(found)} times: {', '.join(one.id for one in found)}.",
+            hint=f"Delete all but one of them, then run the command again. Stack: {session.stack}.",
+            code=Exit.FAILED,
+        )
+    if not found:
+        return None
+    inputs = {key: value for key, value in creation.resource.get("inputs", {}).items() if key != "__defaults"}
+    return {**creation.resource, "id": found[0].id, "outputs": {**inputs, **found[0].outputs}}
 
 
 def _report(session: Session, console: Console, creations: list[Creation]) -> None:
     ids = {
         resource["urn"]: resource.get("id") for resource in _resources(_export(session)) if not resource.get("delete")
     }
-    for creation in creations:
+    for creation in (one for one in creations if journal.is_in_cloud(one.resource)):
         what = f"{render.kind(creation.resource['type'])} {creation.urn.rsplit('::', 1)[-1]}"
         result = f"taken over as {ids[creation.urn]}" if creation.urn in ids else "was never made"
         console.print(f"  {what}: {result}", soft_wrap=True)

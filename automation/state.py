@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from automation import processes
+from automation import checkpoint, journal, processes
 from automation.engine import Engine, Outcome
 from automation.errors import Exit, UserError
 from automation.project import Project
@@ -70,6 +70,8 @@ def prepare(project: Project, stack: str, state: State, engine: Engine, config: 
         state.folder.mkdir(parents=True, exist_ok=True)
         if local := state.local_file(project, stack):
             local.parents[3].mkdir(parents=True, exist_ok=True)
+            if checkpoint.mend(local, stack):
+                journal.doubt(project.local / "journal", stack)
         _require_passphrase(project, local)
         project.passphrase()
         _write(state.folder / "Pulumi.yaml", _without_backend(project))
@@ -78,6 +80,8 @@ def prepare(project: Project, stack: str, state: State, engine: Engine, config: 
         known = {} if manager is None else _as_in_file(manager) or _from_copy(copy)
         _write(copy, {"config": dict(config), **known})
         if manager is None:
+            if local:
+                checkpoint.forget(local)
             init_stack(engine, stack, state.secrets_provider, state.url)
 
 
@@ -148,15 +152,7 @@ def _secrets_manager(project: Project, stack: str, state: State, engine: Engine)
     # Reading the file saves a fifth of a second of every command.
     if not local.is_file():
         return None
-    try:
-        latest = (json.loads(local.read_text()).get("checkpoint") or {}).get("latest") or {}
-    except ValueError as error:
-        raise UserError(
-            f"The state of {stack} in {local} is damaged: {error}. It was left as it is.",
-            hint=f"The state before its last step is {local}.bak. Move the damaged file aside and copy that one there.",
-            code=Exit.FAILED,
-        ) from None
-    return latest.get("secrets_providers") or {}
+    return checkpoint.read(local).get("secrets_providers") or {}
 
 
 def _require_passphrase(project: Project, local: Path | None) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -174,6 +175,13 @@ def truncate_state(workspace: Workspace) -> Path:
     return path
 
 
+def truncate_every_state(workspace: Workspace) -> Path:
+    path = truncate_state(workspace)
+    for copy in path.parent.glob("dev.*"):
+        copy.write_bytes(path.read_bytes())
+    return path
+
+
 def damage_account(workspace: Workspace) -> Path:
     path = workspace.root / ".modeshift/sandbox/account.sqlite"
     path.write_bytes(path.read_bytes()[:100] + b"\xff" * 5000)
@@ -189,7 +197,7 @@ def lose_passphrase(workspace: Workspace) -> Path:
 @pytest.mark.parametrize(
     ("damage", "way_out"),
     [
-        (truncate_state, "dev.json.bak"),
+        (truncate_every_state, "backups"),
         (damage_account, "modeshift sandbox reset"),
         (lose_passphrase, "modeshift sandbox reset"),
     ],
@@ -209,6 +217,31 @@ def test_a_damaged_file_is_named_and_left_as_it_is(
     assert way_out in said(refused)
     assert "Traceback" not in said(refused)
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+@pytest.mark.parametrize("lost", [(), ("dev.json.bak",)], ids=["last step", "last run"])
+def test_a_state_that_a_failed_write_cut_short_is_restored(workspace: Workspace, lost: tuple[str, ...]) -> None:
+    """A full disk leaves the file cut short, and sometimes the engine's own copy as well; the resources exist."""
+    chaos.fault(workspace, "hang", QUEUE, seconds=60)
+    with chaos.started(workspace, *UP) as run:
+        chaos.struck(workspace)
+        for pid in (run.pid, chaos.engine_of(workspace), chaos.provider_of(workspace)):
+            os.kill(pid, signal.SIGKILL)
+    chaos.clear_faults(workspace)
+    made = len(workspace.account())
+    assert made > 1
+    path = truncate_state(workspace)
+    for name in lost:
+        (path.parent / name).write_bytes(path.read_bytes())
+
+    done = workspace.modeshift(*UP)
+    assert done.code == 0, done
+    assert "copy of it took its place" in said(done)
+    assert said(done).count("taken over as") >= (made if lost else 0)
+    assert path.with_suffix(".damaged").stat().st_size == 500
+    chaos.assert_account_is_state(workspace)
+    again = workspace.modeshift(*UP, "--json")
+    assert again.summary["same"] == sum(again.summary.values())
 
 
 def test_the_copy_of_the_stack_file_is_made_anew(workspace: Workspace) -> None:
