@@ -25,7 +25,7 @@ from stacks.wheels import PYTHON_VERSION, BundleError, check_native, install
 
 __all__ = ["BundleError", "bundle", "describe_bundle"]
 
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Part of the inputs: raise it whenever this module would make another zip of the same inputs."""
 
 _ARCHITECTURES: Final = ("arm64", "x86_64")

@@ -12,7 +12,8 @@ from typing import Final
 PYTHON_VERSION: Final = "3.13"
 """Python of the Lambda runtime, not of this process."""
 
-_PLATFORMS: Final = {"arm64": "aarch64-manylinux2014", "x86_64": "x86_64-manylinux2014"}
+# The runtime is Amazon Linux 2023, with glibc 2.34: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34"}
 _ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}
 _NATIVE_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".dll"}
 _RELOCK: Final = "Write the lock anew with `make lock`, or take back the change to requirements/app.txt."
