@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from app import __version__
 from app.core import faults, health, metrics, problems, secrets, service, telemetry
+from app.core.clients import Proxies
+from app.core.envelope import Envelope
+from app.core.gate import KEY_HEADER, Gate, Paths
 from app.core.service import Mount
 from app.core.settings import Settings
+from app.core.state import Readiness, State
 
 
 def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: metrics.Format | None = None) -> FastAPI:
@@ -24,15 +30,14 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
     telemetry.check(settings)
     mounts = service.mounts(settings.services, environ)
     fault = faults.Faults()
-    readiness = health.Readiness(
-        checks=service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {})
-    )
+    readiness = Readiness(checks=service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {}))
     name = mounts[0].name if len(mounts) == 1 else "modeshift"
     recorder = metrics.recorder(settings, name, auto_metrics)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[State]:
         secrets.load(environ)
+        loaded = Settings.from_environ(environ)
         async with AsyncExitStack() as opened:
             opened.enter_context(telemetry.exported(settings, name, environ))
             if recorder is not None:
@@ -41,14 +46,18 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
                 if mount.service.lifespan is not None:
                     await opened.enter_async_context(mount.service.lifespan())
             readiness.ready = True
-            yield
+            yield {"readiness": readiness, "api_keys": loaded.api_keys}
             readiness.ready = False
 
     base = _base(mounts)
+    needs_key = bool(settings.api_keys) or "API_KEYS" in secrets.names(environ)
+    paths = Paths.of(settings.health_path, base, [mount.prefix for mount in mounts])
     app = FastAPI(
         title="Modeshift",
         version=__version__,
         lifespan=lifespan,
+        middleware=list(_middleware(settings, recorder, paths, needs_key=needs_key)),
+        responses=problems.any_problem(),
         redirect_slashes=False,
         docs_url=f"{base}/docs",
         openapi_url=f"{base}/openapi.json",
@@ -56,12 +65,35 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
         telemetry={"logs": False, "operation_spans": False, "auto_configure": False},
     )
     problems.install(app)
-    if recorder is not None:
-        app.add_middleware(metrics.MetricsMiddleware, recorder=recorder)
-    _mount(app, mounts, health.router(settings, readiness), base)
+    _mount(app, mounts, health.router(settings), base)
     if settings.faults:
         app.include_router(faults.router(fault), prefix=base)
     return app
+
+
+def _middleware(
+    settings: Settings, recorder: metrics.Recorder | None, paths: Paths, *, needs_key: bool
+) -> Iterator[Middleware]:
+    """Yield what is around the routes, the outermost first. All of it is plain ASGI: no tasks or queues in between."""
+    # What follows may answer in its stead, and those answers too have an id, the headers and a line in the log.
+    yield Middleware(Envelope, proxies=Proxies(settings.trusted_proxies, settings.proxy_header))
+    # A refusal is a request too.
+    if recorder is not None:
+        yield Middleware(metrics.MetricsMiddleware, recorder=recorder)
+    # Before the gate: a browser asks for permission without a key, and must be able to read a refusal.
+    if settings.cors_origins:
+        yield Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Content-Type", KEY_HEADER, "X-Request-ID"],
+            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+        )
+    yield Middleware(
+        Gate, rate=settings.rate_limit, paths=paths, needs_key=needs_key, longest_body=settings.max_body_bytes
+    )
+    # Innermost, so that everything outside of it sees a response and no exception.
+    yield Middleware(problems.CatchErrors)
 
 
 def _base(mounts: Sequence[Mount]) -> str:

@@ -16,6 +16,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from app.core import logs, telemetry
 from app.core.problems import MEDIA_TYPE
 from app.core.settings import Settings
+from app.core.state import State, with_state
 from app.factory import create_app
 
 if TYPE_CHECKING:
@@ -25,26 +26,27 @@ logs.configure(Settings.from_environ(os.environ))
 _app = create_app(auto_metrics="emf")
 _loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_loop)
-_adapter = Mangum(_app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "image/svg+xml"])
 _lifespan = _app.router.lifespan_context(_app)
-_started = False
+_adapter: Mangum | None = None
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer one HTTP event of an HTTP API, a REST API, an ALB or a function URL."""
     asyncio.set_event_loop(_loop)
-    _start()
+    adapter = _start()
     try:
-        return _adapter(event, cast("LambdaContext", context))
+        return adapter(event, cast("LambdaContext", context))
     finally:
         telemetry.flush()
 
 
-def _start() -> None:
-    global _started  # noqa: PLW0603 a function's instance is the one thing here that lives
-    if not _started:
-        _loop.run_until_complete(_lifespan.__aenter__())
-        _started = True
+def _start() -> Mangum:
+    global _adapter  # noqa: PLW0603 a function's instance is the one thing here that lives
+    if _adapter is None:
+        state = cast("State", _loop.run_until_complete(_lifespan.__aenter__()))
+        text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "image/svg+xml"]
+        _adapter = Mangum(with_state(_app, state), lifespan="off", text_mime_types=text)
+    return _adapter
 
 
 # A snapshot must not hold secrets: with SnapStart start-up waits for the first event after the restore.

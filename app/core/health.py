@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from app import __version__
 from app.core.problems import ProblemError, documented
 from app.core.settings import Settings
+from app.core.state import state_of
 
 _ARCHITECTURES = {"aarch64": "arm64"}
-_PATIENCE = 2
-_LOG = logging.getLogger(__name__)
 
 
 class Status(BaseModel):
@@ -37,33 +32,7 @@ class Version(BaseModel):
     architecture: str
 
 
-Check = Callable[[], Awaitable[bool]]
-
-
-@dataclass
-class Readiness:
-    """Whether start-up is done, shutdown has not begun, and what the services depend on is there."""
-
-    checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
-    ready: bool = False
-
-    async def missing(self) -> list[str]:
-        """Return the checks that fail, or do not answer within what a load balancer waits."""
-        answers = await asyncio.gather(*(_passes(check) for check in self.checks.values()))
-        return [name for name, passed in zip(self.checks, answers, strict=True) if not passed]
-
-
-async def _passes(check: Check) -> bool:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return await check()
-    except Exception:  # noqa: BLE001 whatever a check raises, it did not pass
-        # What went wrong is for the log; the caller learns which check it was.
-        _LOG.exception("A readiness check failed")
-        return False
-
-
-def router(settings: Settings, readiness: Readiness) -> APIRouter:
+def router(settings: Settings) -> APIRouter:
     """Return the routes for load balancers, orchestrators and people."""
     routes = APIRouter(tags=["health"])
     machine = os.uname().machine
@@ -80,11 +49,12 @@ def router(settings: Settings, readiness: Readiness) -> APIRouter:
         return Status(status="ok")
 
     @routes.get("/ready", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-    async def ready() -> Status:
+    async def ready(request: Request) -> Status:
         """Tell whether requests may be sent here."""
-        if not readiness.ready:
+        state = state_of(request.scope)
+        if state is None or not state["readiness"].ready:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "Not started yet, or about to stop.")
-        if missing := await readiness.missing():
+        if missing := await state["readiness"].missing():
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"Waiting for {', '.join(missing)}.")
         return Status(status="ready")
 

@@ -1,13 +1,87 @@
-"""Log records on standard error, from the level that the settings name."""
+"""Log records on standard error: one line each, in JSON where machines read them, readable where people do.
+
+`extra={"fields": {...}}` adds fields to a record. Nothing that came with a request can end a line or begin another.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import time
+from datetime import UTC, datetime
+from typing import cast
 
+from app.core.exchange import current
 from app.core.settings import Settings
+
+Fields = dict[str, str | int | float | None]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record, under the names that CloudWatch's JSON logs use."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        entry: dict[str, object] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        exchange = current.get()
+        if exchange is not None:
+            entry["request_id"] = exchange.request_id
+        entry.update(_fields(record))
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, separators=(",", ":"), default=str)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """Time, level, logger, message, fields; a traceback is indented, so that no line of it passes for a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and a traceback below it."""
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        parts = [clock, record.levelname, record.name, _printable(record.getMessage())]
+        parts += [f"{name}={_printable(str(value))}" for name, value in _fields(record).items()]
+        exchange = current.get()
+        if exchange is not None:
+            parts.append(f"request_id={exchange.request_id}")
+        lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return "\n".join([" ".join(parts), *(f"    {_printable(line)}" for line in lines)])
 
 
 def configure(settings: Settings) -> None:
-    """Set the process's logging up; an entry does this once. Lambda's own handler stays where it is."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger().setLevel(settings.log_level)
+    """Set the process's logging up; an entry does this once."""
+    root = logging.getLogger()
+    if not root.handlers:  # Lambda's runtime has put its own there
+        root.addHandler(logging.StreamHandler())
+    formatter = JsonFormatter() if _wants_json(settings) else ConsoleFormatter()
+    for handler in root.handlers:
+        handler.setFormatter(formatter)
+    root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # One record per request is enough, and it is ours: theirs hold the query string.
+    for name in ("uvicorn.access", "mangum.http"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = False
+
+
+def _wants_json(settings: Settings) -> bool:
+    return settings.log_format == "json" or (settings.log_format == "auto" and settings.environment != "dev")
+
+
+def _fields(record: logging.LogRecord) -> Fields:
+    return cast("Fields", getattr(record, "fields", {}))
+
+
+def _printable(text: str) -> str:
+    """Escape what could move a terminal's cursor, end a line or turn the direction of writing."""
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)

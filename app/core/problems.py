@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,10 +13,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.core.exchange import current, exchange_of
 
 MEDIA_TYPE = "application/problem+json"
 
 _SCHEMAS = "#/components/schemas/{model}"
+# Python renamed these two in 3.13; what callers read should not depend on it.
+_TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+_log = logging.getLogger("app.errors")
 
 
 class InvalidField(BaseModel):
@@ -33,20 +43,69 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[InvalidField] | None = None
+    request_id: str | None = None
 
 
 class ProblemError(Exception):
     """Raise to answer with a problem."""
 
-    def __init__(self, status: HTTPStatus, detail: str, errors: list[InvalidField] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        errors: list[InvalidField] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.problem = Problem(title=status.phrase, status=status, detail=detail, errors=errors)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+
+
+class CatchErrors:
+    """Answers with a problem where the app raised what nobody expected, and logs it once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            if scope["type"] != "http" or exchange_of(scope).status:
+                # Half an answer cannot be taken back: the server logs this and cuts the connection.
+                raise
+            _log.exception("The app made a mistake")
+            await _mistake()(scope, receive, send)
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    errors: list[InvalidField] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return the response that says why there is no result; every error of the app comes from here."""
+    exchange = current.get()
+    content = Problem(
+        title=_title(status),
+        status=status,
+        detail=detail,
+        errors=errors,
+        request_id=exchange and exchange.request_id,
+    )
+    return JSONResponse(content.model_dump(exclude_none=True), int(status), headers=headers, media_type=MEDIA_TYPE)
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may answer with these problems."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model="Problem")}}}
-    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+    return {int(status): _described(_title(status)) for status in statuses}
+
+
+def any_problem() -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of every route: some errors have nothing to do with what a route does."""
+    return {"default": _described("Any other error")}
 
 
 def install(app: FastAPI) -> None:
@@ -54,6 +113,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _of_problem)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
+    # For mistakes in middleware; those of routes end in `CatchErrors`.
     app.add_exception_handler(Exception, _of_mistake)
     described = app.openapi
 
@@ -65,25 +125,32 @@ def install(app: FastAPI) -> None:
     app.openapi = openapi
 
 
+def _title(status: HTTPStatus) -> str:
+    return _TITLES.get(status, status.phrase)
+
+
+def _described(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model="Problem")}}},
+    }
+
+
 def _definitions() -> dict[str, Any]:
     _, document = models_json_schema([(Problem, "serialization")], ref_template=_SCHEMAS)
     return document["$defs"]
 
 
-def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    content = problem.model_dump(exclude_none=True)
-    return JSONResponse(content, problem.status, headers=headers, media_type=MEDIA_TYPE)
-
-
 def _of_problem(_: Request, error: Exception) -> JSONResponse:
-    return _response(cast("ProblemError", error).problem)
+    raised = cast("ProblemError", error)
+    return problem(raised.status, raised.detail, raised.errors, raised.headers)
 
 
 def _of_http(_: Request, error: Exception) -> JSONResponse:
     raised = cast("HTTPException", error)
     status = HTTPStatus(raised.status_code)
     detail = raised.detail if raised.detail != status.phrase else status.description or status.phrase
-    return _response(Problem(title=status.phrase, status=status, detail=detail), raised.headers)
+    return problem(status, detail, headers=raised.headers)
 
 
 def _of_validation(_: Request, error: Exception) -> JSONResponse:
@@ -95,10 +162,13 @@ def _of_validation(_: Request, error: Exception) -> JSONResponse:
         for item in found
     ]
     detail = f"{len(errors)} part{'s' if len(errors) > 1 else ''} of the request cannot be used."
-    return _response(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors).problem)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
 def _of_mistake(_: Request, __: Exception) -> JSONResponse:
-    # The server that runs the app logs the exception; the caller learns nothing of the inside.
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _response(Problem(title=status.phrase, status=status, detail="The mistake is ours and has been logged."))
+    return _mistake()
+
+
+def _mistake() -> JSONResponse:
+    # The caller learns nothing of the inside; the request id leads whoever may see it to the log.
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The mistake is ours and has been logged.")

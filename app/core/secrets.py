@@ -8,7 +8,7 @@ that no value ever stands in a function's settings. After `load` both look the s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Protocol, TypedDict, cast
 
@@ -64,12 +64,18 @@ class Reference:
 
 
 def load(environ: MutableMapping[str, str], connect: Callable[[str], SecretsManager] | None = None) -> None:
-    """Replace the references in an environment by what they refer to."""
+    """Replace the references in an environment by what they refer to, once."""
     text = environ.get(VARIABLE)
     if not text:
         return
-    references = _references(text)
-    environ.update(_resolve(references, connect or _connect))
+    environ.update(_resolve(_references(text), connect or _connect))
+    del environ[VARIABLE]
+
+
+def names(environ: Mapping[str, str]) -> Collection[str]:
+    """Return the variables that `load` would set."""
+    text = environ.get(VARIABLE)
+    return _references(text) if text else ()
 
 
 def _references(text: str) -> dict[str, Reference]:

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 from fastapi import APIRouter
 
-from app.core.health import Check
 from app.core.settings import SettingsError
+from app.core.state import Check
 
 MANIFEST = "service.toml"
 

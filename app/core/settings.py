@@ -5,10 +5,24 @@ Plain pydantic, which FastAPI has imported anyway: a settings library adds a ten
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from app.core.api_keys import ApiKey
+from app.core.api_keys import parse as parse_keys
+from app.core.clients import ProxyHeader
+from app.core.rate_limit import Rate
 
 Environment = Literal["dev", "staging", "prod"]
 
@@ -34,13 +48,26 @@ class EnvironmentSettings(BaseModel):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the variables this class names; an empty variable counts as unset."""
-        names = {field.alias for field in cls.model_fields.values() if field.alias}
+        fields = {field.alias: field for field in cls.model_fields.values() if field.alias}
+        given = {name: environ[name] for name in sorted(fields) if environ.get(name)}
         try:
-            return cls.model_validate({name: environ[name] for name in sorted(names) if environ.get(name)})
+            return cls.model_validate(given)
         except ValidationError as error:
-            raise SettingsError(
-                "\n".join(_sentence(environ, item["loc"], item["msg"]) for item in error.errors())
-            ) from None
+            shown = {name: repr(given.get(name, "")) if field.repr else "…" for name, field in fields.items()}
+            sentences = [_sentence(shown, item["loc"], item["msg"]) for item in error.errors(include_input=False)]
+            raise SettingsError("\n".join(sentences)) from None
+
+
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^\s/,*?#@]+)$")]
+
+
+def _parsed(parse: Callable[[str], object]) -> Callable[[object], object]:
+    """Return a validator that reads text and leaves what is read already."""
+    return lambda value: parse(value) if isinstance(value, str) else value
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
 
 
 class Settings(EnvironmentSettings):
@@ -54,10 +81,26 @@ class Settings(EnvironmentSettings):
     """Path that answers as long as the process lives."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least grave record that is logged."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """Lines for people or one JSON object a line; `auto` is `console` in dev and `json` elsewhere."""
     environment: Environment = "prod"
     """Profile of the stack. Unset counts as production, so that nothing is laxer by accident."""
     commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,40}|unknown)$")] = "unknown"
     """Commit this was deployed from, shown by /version."""
+    max_body_bytes: Annotated[int, Field(ge=1, le=700_000)] = 262_144
+    """Longest body of a request. A load balancer hands Lambda 1 MB at most, counted as base64 in JSON."""
+    rate_limit: Annotated[InstanceOf[Rate], BeforeValidator(_parsed(Rate.parse))] = Rate(100, 60)
+    """Requests/seconds that each instance grants each client, as in `100/60`; `0` grants all. Health is not counted."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    """Proxies in front that each append whom they were called by to PROXY_HEADER; 0 believes no header."""
+    proxy_header: ProxyHeader = "x-forwarded-for"
+    """Header that the trusted proxies append to; an HTTP API in front of a load balancer appends to `forwarded`."""
+    api_keys: Annotated[tuple[InstanceOf[ApiKey], ...], BeforeValidator(_parsed(parse_keys)), Field(repr=False)] = ()
+    """Keys that open the API, as in `ci:KEY,KEY`, each the key or its SHA-256 in hex; unset, it is open. A secret."""
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_parsed(_listed))] = ()
+    """Origins whose pages may call the API from a browser, as in `https://a.example,https://b.example`, or `*`."""
+    drain_seconds: Annotated[int, Field(ge=0, le=60)] = 5
+    """Seconds from SIGTERM, when /ready turns 503, until no request is taken any more (containers)."""
 
     services: str = ""
     """Services to serve, each with its route, as in `users=/people`; unset serves all, each at its manifest's route."""
@@ -87,14 +130,14 @@ class Settings(EnvironmentSettings):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.faults and self.environment != "dev":
-            raise ValueError(f"FAULTS is set, but ENVIRONMENT is {self.environment}: faults exist in dev only. Unset it.")
+            raise ValueError(
+                f"FAULTS is set, but ENVIRONMENT is {self.environment}: faults exist in dev only. Unset it."
+            )
         if self.metrics_port == self.port:
             raise ValueError(f"METRICS_PORT={self.metrics_port} is also PORT: metrics need a port of their own.")
         return self
 
 
-def _sentence(environ: Mapping[str, str], place: tuple[int | str, ...], message: str) -> str:
-    if not place:
-        return message.removeprefix("Value error, ")
-    name = str(place[0])
-    return f"{name}={environ.get(name, '')!r}: {message.removeprefix('Value error, ')}"
+def _sentence(shown: Mapping[str, str], place: tuple[int | str, ...], message: str) -> str:
+    sentence = message.removeprefix("Value error, ")
+    return f"{place[0]}={shown[str(place[0])]}: {sentence}" if place else sentence

@@ -7,12 +7,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
+from app.core.state import with_state
 from app.factory import create_app
 
 LOOPBACK = {"ENVIRONMENT": "dev", "NETPROBE_ALLOW_PRIVATE": "127.0.0.1/32", "NETPROBE_PORTS": "1-65535"}
@@ -25,18 +27,22 @@ class Client:
     """Sends requests to a started app with its environment."""
 
     environ: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, method: str, path: str, json: object = None, *, started: bool = True) -> httpx.Response:
         return asyncio.run(self._send(method, path, json, started=started))
 
     async def _send(self, method: str, path: str, json: object, *, started: bool) -> httpx.Response:
         app = create_app(dict(self.environ))
+        if not started:
+            return await self._ask(app, method, path, json)
+        async with app.router.lifespan_context(app) as state:
+            return await self._ask(with_state(app, state), method, path, json)
+
+    async def _ask(self, app: ASGIApp, method: str, path: str, json: object) -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
-            if not started:
-                return await client.request(method, path, json=json)
-            async with app.router.lifespan_context(app):
-                return await client.request(method, path, json=json)
+            return await client.request(method, path, json=json, headers=self.headers)
 
 
 @pytest.fixture

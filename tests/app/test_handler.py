@@ -40,6 +40,7 @@ def _http_api(method: str, path: str, body: str | None) -> Event:
             "x-forwarded-for": "203.0.113.9",
             "x-forwarded-port": "443",
             "x-forwarded-proto": "https",
+            "x-request-id": "f00d",
         },
         "requestContext": {
             "accountId": "123456789012",
@@ -67,6 +68,7 @@ def _http_api(method: str, path: str, body: str | None) -> Event:
 def _rest_api(method: str, path: str, body: str | None) -> Event:
     """A REST API event of proxy integration: header case kept, null for what is empty."""
     headers = {"Accept": "*/*", "Content-Type": "application/json", "Host": HOST, "X-Forwarded-Proto": "https"}
+    headers["X-Request-ID"] = "f00d"
     return {
         "resource": "/{proxy+}",
         "path": path,
@@ -111,6 +113,7 @@ def _alb(method: str, path: str, body: str | None) -> Event:
             "x-forwarded-for": "203.0.113.9",
             "x-forwarded-port": "80",
             "x-forwarded-proto": "http",
+            "x-request-id": "f00d",
         },
         "body": body or "",
         "isBase64Encoded": False,
@@ -160,7 +163,7 @@ def test_every_front_door_gets_what_the_app_answers(
     entry: Callable[..., ModuleType], public: Client, front_door: str, request_name: str
 ) -> None:
     method, path, body = REQUESTS[request_name]
-    expected = public(method, path, body)
+    expected = type(public)({}, {"X-Request-ID": "f00d"})(method, path, body)
     event = FRONT_DOORS[front_door](method, path, None if body is None else json.dumps(body))
     reply = entry().lambda_handler(event, CONTEXT)
     assert reply["statusCode"] == expected.status_code

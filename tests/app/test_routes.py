@@ -7,14 +7,12 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app import __version__
-from app.core.problems import ProblemError
 from app.factory import create_app
 from components.service import ZipArtifact
 from stacks.wheels import PYTHON_VERSION
@@ -107,16 +105,6 @@ def test_a_mistake_of_ours_is_a_problem_that_tells_nothing() -> None:
     reply = asyncio.run(ask())
     assert (reply.status_code, reply.headers["content-type"]) == (500, PROBLEM)
     assert "hunter2" not in reply.text
-
-
-def test_a_problem_can_be_raised_anywhere() -> None:
-    error = ProblemError(HTTPStatus.CONFLICT, "Taken.")
-    assert error.problem.model_dump(exclude_none=True) == {
-        "type": "about:blank",
-        "title": "Conflict",
-        "status": 409,
-        "detail": "Taken.",
-    }
 
 
 def test_the_openapi_document_has_one_error_shape_and_no_loose_end() -> None:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 import app.services
 from app.core import service
 from app.core.settings import SettingsError
+from app.core.state import with_state
 from app.factory import create_app
 
 PROBLEM = "application/problem+json"
@@ -73,12 +74,10 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 
 
 async def _ask(application: FastAPI, path: str) -> httpx.Response:
-    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    async with (
-        application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=transport, base_url="http://app") as client,
-    ):
-        return await client.get(path)
+    async with application.router.lifespan_context(application) as state:
+        transport = httpx.ASGITransport(with_state(application, state), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            return await client.get(path)
 
 
 def ask(path: str, **environ: str) -> httpx.Response:

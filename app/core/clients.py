@@ -1,0 +1,92 @@
+"""Who sent a request: the holder of an API key, else the address that the nearest untrusted hop called from.
+
+Every proxy appends the address it was called from to a header that the caller may have begun, so the last entries are
+the proxies' own and everything before them is hearsay. `TRUSTED_PROXIES` says how many entries are the proxies' own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Literal
+
+from starlette.types import Scope
+
+from app.core.exchange import exchange_of
+
+ProxyHeader = Literal["x-forwarded-for", "forwarded"]
+
+_UNKNOWN = "unknown"
+
+
+def client_of(scope: Scope) -> str:
+    """Return who sent a request, as limits count it: `key:NAME`, an IPv4 address or an IPv6 network of 64 bits."""
+    return exchange_of(scope).client
+
+
+class Proxies:
+    """The proxies in front of this process that may be believed."""
+
+    def __init__(self, trusted: int, header: ProxyHeader) -> None:
+        self._trusted = trusted
+        self._header = header.encode()
+
+    def client(self, scope: Scope) -> str:
+        """Return the address of whoever called the outermost trusted proxy, or this process where there is none."""
+        # Only the load balancer can make this event, and Mangum takes its whole header for the caller's address.
+        balancer = "elb" in scope["aws.event"]["requestContext"] if "aws.event" in scope else False
+        trusted = max(self._trusted, 1) if balancer else self._trusted
+        if trusted:
+            entries = self._entries(scope)
+            if entries and (address := _address(entries[-trusted:][0])):
+                return address
+        peer = scope.get("client")
+        return (_address(peer[0]) if peer and peer[0] else "") or _UNKNOWN
+
+    def secure(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """Tell whether the caller came by HTTPS."""
+        if scope["scheme"] == "https":
+            return True
+        if not self._trusted:
+            return False
+        if self._header == b"forwarded":
+            return _parameter(headers.get(b"forwarded", b"").decode("latin-1").rpartition(",")[2], "proto") == "https"
+        return headers.get(b"x-forwarded-proto") == b"https"
+
+    def _entries(self, scope: Scope) -> list[str]:
+        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
+        entries = ",".join(lines).split(",") if lines else []
+        return [_parameter(entry, "for") for entry in entries] if self._header == b"forwarded" else entries
+
+
+def _parameter(element: str, wanted: str) -> str:
+    """Return one parameter of one element of a `Forwarded` header (RFC 7239)."""
+    for parameter in element.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == wanted:
+            return value.strip('"')
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str:
+    """Return an address as limits count it; empty when the text is none."""
+    address = _parse(text.strip())
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if isinstance(address, IPv6Address):
+        # Whoever has one IPv6 address has its whole network.
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address or "")
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address with or without a port."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
