@@ -105,9 +105,9 @@ def refusal(address: Address) -> str | None:
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
             return "address with a zone"
-        if address in _MAPPED or address in _NAT64:
-            # The two forms that are honest about where their packets end up; that address is judged.
-            return refusal(_ipv4(int(address)))
+        end = _end(address)
+        if end is not None:
+            return refusal(end)
     rule = next((rule for network, rule in _RULES if address in network), None)
     if rule is None and isinstance(address, IPv6Address):
         if address not in _PUBLIC_V6:
@@ -115,6 +115,12 @@ def refusal(address: Address) -> str | None:
         if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP_MARKS:
             return "ISATAP"
     return rule
+
+
+def site(address: Address) -> str:
+    """Return what counts as one target: an IPv4 address however wrapped, or the IPv6 network that one customer gets."""
+    end = _end(address) if isinstance(address, IPv6Address) else address
+    return str(end or IPv6Network((int(address), 64), strict=False))
 
 
 def belongs(address: Address, networks: Iterable[Network]) -> bool:
@@ -137,6 +143,11 @@ def embedded(address: IPv6Address) -> list[IPv4Address]:
     if address in _TEREDO:
         found += [_ipv4(bits >> 64), _ipv4(~bits)]
     return found
+
+
+def _end(address: IPv6Address) -> IPv4Address | None:
+    # The two forms that are honest about where their packets end up.
+    return _ipv4(int(address)) if address in _MAPPED or address in _NAT64 else None
 
 
 def _ipv4(bits: int) -> IPv4Address:

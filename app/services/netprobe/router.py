@@ -15,7 +15,8 @@ from app.services.netprobe.settings import NetprobeSettings
 
 def router(environ: Mapping[str, str]) -> APIRouter:
     """Return the routes for an environment; raises `SettingsError` when a setting is wrong."""
-    guard = NetprobeSettings.from_environ(environ).guard()
+    settings = NetprobeSettings.from_environ(environ)
+    guard = settings.guard(settings.limits())
     routes = APIRouter(prefix="/v1/probe", tags=["netprobe"], responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY))
 
     @routes.post("/tcp")
