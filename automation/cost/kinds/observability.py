@@ -1,0 +1,102 @@
+"""What watches a stack: logs, alarms, metrics, dashboards, canaries."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from automation.cost.bill import KILOBYTES_PER_GB, Bill
+from automation.cost.money import plain
+
+CLUSTER: Final = "aws:ecs/cluster:Cluster"
+_FARGATE: Final = "aws:ecs/service:Service"
+
+_HIGH_RESOLUTION: Final = 60
+_DAYS: Final = Decimal("30.4")
+_MINUTES: Final = {"minute": 1, "hour": 60, "day": 1440}
+
+
+def log_group(bill: Bill) -> None:
+    """Price what a log group takes in, and what it holds once the first retention has passed."""
+    gigabytes = _logged(bill)
+    bill.add("ingested", "logs.ingest", gigabytes)
+    days = bill.resource.number("retentionInDays", 0)
+    if not days:
+        bill.unknown("stored", "it keeps everything for ever, so that it grows each month")
+        return
+    bill.add("stored", "logs.storage", gigabytes * days / _DAYS)
+
+
+def _logged(bill: Bill) -> Decimal:
+    kind, usage = bill.resources.component_of(bill.resource), bill.usage
+    match kind:
+        case "LambdaService" | "FargateService":
+            service = bill.service()
+            bill.assume(f"a request logs {plain(service.log_kb)} KB")
+            return service.requests * service.log_kb / KILOBYTES_PER_GB
+        case "HttpApi" | "RestApi":
+            requests = sum((each.requests for each in bill.traffic()), Decimal(0))
+            return requests * usage.logs.access_kb / KILOBYTES_PER_GB
+        case "Network":
+            bill.assume(f"flow logs of {plain(usage.network.flow_log_gb)} GB")
+            return usage.network.flow_log_gb
+        case "Cluster":
+            bill.assume(f"ECS Exec sessions log {plain(usage.logs.exec_gb)} GB")
+            return usage.logs.exec_gb
+        case _:
+            bill.assume(f"every other log group takes in {plain(usage.logs.other_gb)} GB")
+            return usage.logs.other_gb
+
+
+def alarm(bill: Bill) -> None:
+    """Price an alarm by the metrics it looks at."""
+    period = bill.resource.number("period", _HIGH_RESOLUTION)
+    queries = bill.resource.get("metricQueries", [])
+    if period is None or queries is None:
+        bill.unknown("alarm", "its metrics are not known before the run")
+        return
+    metrics = sum(1 for query in queries if query.get("metric")) or 1
+    bill.add("alarm", f"alarm.{'standard' if period >= _HIGH_RESOLUTION else 'highresolution'}", metrics)
+
+
+def cluster(bill: Bill) -> None:
+    """Price what Container Insights measures of a cluster; the cluster is free."""
+    settings = bill.resource.get("settings", [])
+    level = None if settings is None else next(
+        (each.get("value") for each in settings if each.get("name") == "containerInsights"), "disabled"
+    )
+    insights = bill.usage.insights
+    services = len(bill.resources.of(_FARGATE))
+    match level:
+        case "disabled":
+            return
+        case "enabled":
+            bill.assume(
+                f"Container Insights makes {plain(insights.cluster_metrics)} metrics of a cluster and "
+                f"{plain(insights.service_metrics)} of each service"
+            )
+            bill.add(
+                "Container Insights", "metric.custom", insights.cluster_metrics + services * insights.service_metrics
+            )
+        case "enhanced" if insights.enhanced_metrics is not None:
+            bill.add("Container Insights", "metric.insights", insights.enhanced_metrics)
+        case _:
+            why = "every task and container adds metrics; say how many in insights.enhancedMetrics"
+            bill.unknown("Container Insights", why)
+
+
+def dashboard(bill: Bill) -> None:
+    """Price a dashboard."""
+    bill.add("dashboard", "dashboard", 1)
+
+
+def canary(bill: Bill) -> None:
+    """Price the runs of a canary; its function, logs and files come on top."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", str(bill.resource.get("schedule.expression")))
+    if rate is None or rate[1] == "0":
+        bill.unknown("runs", "how often it runs is not a rate, or not known before the run")
+        return
+    minutes = int(rate[1]) * _MINUTES[rate[2]]
+    bill.add("runs", "canary.runs", bill.usage.hours * _MINUTES["hour"] / minutes)
+    bill.unknown("function and files", "each run also uses a function, logs and a bucket")
