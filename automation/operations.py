@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
 from automation import checkpoint, journal
 from automation.cloud import Session
-from automation.engine import Outcome
+from automation.engine import Event, Outcome
 from automation.errors import Exit, UserError
 from automation.locks import unlocked
 from automation.plan import Diagnostic, Plan
@@ -27,6 +27,8 @@ class Result:
     code: Exit
     seconds: float
     outputs: Mapping[str, object] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+    """What the engine wrote, for those who read more out of a run than its plan."""
 
     @property
     def ok(self) -> bool:
@@ -114,7 +116,7 @@ def _run(session: Session, console: Console, verb: str, *args: str, expected: Pl
     code = _exit_code(outcome)
     if code is Exit.FAILED and not plan.errors():
         plan.diagnostics.append(Diagnostic("error", _last_words(outcome)))
-    return Result(session.stack, plan, code, outcome.seconds)
+    return Result(session.stack, plan, code, outcome.seconds, events=outcome.events)
 
 
 def _exit_code(outcome: Outcome) -> Exit:
