@@ -12,7 +12,9 @@ import re
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NoReturn
 
@@ -42,6 +44,10 @@ _INSIDE = (
 # Refusals end on this grid of seconds. A name of the inside and one that nobody has are found out in a few
 # milliseconds each, and the difference would tell which is which.
 _STEP = 0.1
+
+# The system's resolver holds a thread until it gives up; where a name server is silent, long after the probe's end.
+# Threads of its own keep such names from holding up everything else.
+_LOOKUPS = ThreadPoolExecutor(128, "lookup")
 
 Ask = Callable[[str], Awaitable[Iterable[Address]]]
 """Looks a name up; no address means that there is none."""
@@ -213,8 +219,9 @@ async def ask_system(host: str, family: socket.AddressFamily = socket.AF_UNSPEC)
     """Look a name up with the system's resolver."""
     # With the dot at its end the name is all of it: no search list completes it to one of the inside.
     whole = f"{host}." if "." in host else host
+    look_up = partial(socket.getaddrinfo, whole, None, family=family, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(whole, None, family=family, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, look_up)
     except (socket.gaierror, UnicodeError):
         return []
     return [ip_address(sockaddr[0]) for *_, sockaddr in found]

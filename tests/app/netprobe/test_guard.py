@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -116,13 +117,36 @@ def test_a_name_of_the_inside_is_not_even_looked_up(host: str) -> None:
 def test_no_search_list_completes_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    async def getaddrinfo(_: object, host: str, *__: object, **___: object) -> list[tuple[object, ...]]:
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
         asked.append(host)
         return [(None, None, None, "", ("8.8.8.8", 0)), (None, None, None, "", ("2606:4700::1", 0, 0, 0))]
 
-    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     found = asyncio.run(Guard(ANY_PORT).resolve("example.com"))
     assert (asked, found) == (["example.com."], (ip_address("8.8.8.8"), ip_address("2606:4700::1")))
+
+
+def test_silent_name_servers_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    silence = threading.Event()
+
+    def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+        silence.wait(10)
+        return []
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await Guard(ANY_PORT).resolve("silent.example")
+
+    async def scenario() -> str:
+        await asyncio.gather(*(give_up() for _ in range(40)))
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 5)
+        finally:
+            silence.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert asyncio.run(scenario()) == "done"
 
 
 @pytest.mark.parametrize(("taken", "answered"), [(0, 0.1), (0.004, 0.1), (0.099, 0.1), (0.13, 0.2), (0.31, 0.4)])
