@@ -12,12 +12,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from app import __version__
-from app.core import faults, health, metrics, problems, secrets, service, telemetry
+from app.core import docs, faults, health, metrics, openapi, problems, secrets, service, telemetry
 from app.core.clients import Proxies
 from app.core.envelope import Envelope
 from app.core.gate import KEY_HEADER, Gate, Paths
 from app.core.service import Mount
-from app.core.settings import Settings
+from app.core.settings import Settings, SettingsError
 from app.core.state import Readiness, State
 
 
@@ -26,18 +26,17 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
 
     `auto_metrics` is what METRICS=auto means for the entry that asks; without it, no metrics.
     """
-    settings = Settings.from_environ(environ)
+    settings, mounts = _read(environ)
     telemetry.check(settings)
-    mounts = service.mounts(settings.services, environ)
     fault = faults.Faults()
-    readiness = Readiness(checks=service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {}))
+    checks = service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {})
     name = mounts[0].name if len(mounts) == 1 else "modeshift"
     recorder = metrics.recorder(settings, name, auto_metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[State]:
         secrets.load(environ)
-        loaded = Settings.from_environ(environ)
+        state: State = {"readiness": Readiness(checks), "api_keys": Settings.from_environ(environ).api_keys}
         async with AsyncExitStack() as opened:
             opened.enter_context(telemetry.exported(settings, name, environ))
             if recorder is not None:
@@ -45,9 +44,9 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
             for mount in mounts:
                 if mount.service.lifespan is not None:
                     await opened.enter_async_context(mount.service.lifespan())
-            readiness.ready = True
-            yield {"readiness": readiness, "api_keys": loaded.api_keys}
-            readiness.ready = False
+            state["readiness"].ready = True
+            yield state
+            state["readiness"].ready = False
 
     base = _base(mounts)
     needs_key = bool(settings.api_keys) or "API_KEYS" in secrets.names(environ)
@@ -59,16 +58,35 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
         middleware=list(_middleware(settings, recorder, paths, needs_key=needs_key)),
         responses=problems.any_problem(),
         redirect_slashes=False,
-        docs_url=f"{base}/docs",
+        docs_url=None,
         openapi_url=f"{base}/openapi.json",
         redoc_url=None,
         telemetry={"logs": False, "operation_spans": False, "auto_configure": False},
     )
     problems.install(app)
+    openapi.install(app, paths, needs_key=needs_key)
+    docs.install(app, base)
     _mount(app, mounts, health.router(settings), base)
     if settings.faults:
         app.include_router(faults.router(fault), prefix=base)
     return app
+
+
+def _read(environ: MutableMapping[str, str]) -> tuple[Settings, list[Mount]]:
+    """Read the settings of core and services; what is wrong with either is told at once."""
+    wrong: dict[str, None] = {}
+    settings, mounts = None, None
+    try:
+        settings = Settings.from_environ(environ)
+    except SettingsError as error:
+        wrong |= dict.fromkeys(str(error).splitlines())
+    try:
+        mounts = service.mounts(environ.get("SERVICES", ""), environ)
+    except SettingsError as error:
+        wrong |= dict.fromkeys(str(error).splitlines())
+    if settings is None or mounts is None:
+        raise SettingsError("\n".join(wrong))
+    return settings, mounts
 
 
 def _middleware(

@@ -25,7 +25,7 @@ _OTHERS = """\
 
 | variable | default | meaning |
 |---|---|---|
-| `MODESHIFT_SECRETS` | none | JSON of name to reference (`arn:…:secret:NAME:KEY::`), resolved into variables at start. |
+| `MODESHIFT_SECRETS` | none | JSON of name to reference (`arn:…:secret:NAME:KEY::`): variables resolved at start. |
 | `SSL_CERT_FILE` | certifi's list | Authorities that HTTPS probes trust. |
 """
 

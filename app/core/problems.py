@@ -109,20 +109,18 @@ def any_problem() -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of an app a problem, and say so in its OpenAPI document."""
+    """Make every error of an app a problem."""
     app.add_exception_handler(ProblemError, _of_problem)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
     # For mistakes in middleware; those of routes end in `CatchErrors`.
     app.add_exception_handler(Exception, _of_mistake)
-    described = app.openapi
 
-    def openapi() -> dict[str, Any]:
-        document = described()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(_definitions())
-        return document
 
-    app.openapi = openapi
+def definitions() -> dict[str, Any]:
+    """Return the schemas that `documented` refers to."""
+    _, document = models_json_schema([(Problem, "serialization")], ref_template=_SCHEMAS)
+    return document["$defs"]
 
 
 def _title(status: HTTPStatus) -> str:
@@ -134,11 +132,6 @@ def _described(description: str) -> dict[str, Any]:
         "description": description,
         "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS.format(model="Problem")}}},
     }
-
-
-def _definitions() -> dict[str, Any]:
-    _, document = models_json_schema([(Problem, "serialization")], ref_template=_SCHEMAS)
-    return document["$defs"]
 
 
 def _of_problem(_: Request, error: Exception) -> JSONResponse:

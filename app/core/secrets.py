@@ -43,12 +43,14 @@ class Reference:
     version: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Reference:
-        """Read a reference as ECS writes them."""
+    def parse(cls, name: str, text: str) -> Reference:
+        """Read the reference of a variable, as ECS writes them."""
         parts = text.split(":")
         if not _ARN_PARTS <= len(parts) <= _ARN_PARTS + 3 or parts[2] != "secretsmanager" or not parts[3]:
+            # The text is not repeated: it may be the secret itself, put here by mistake.
             raise SecretsError(
-                f"{text!r} is no reference to a secret: expected arn:aws:secretsmanager:…:secret:NAME:KEY::"
+                f"What {VARIABLE} holds for {name} is no reference to a secret: "
+                "expected arn:aws:secretsmanager:…:secret:NAME:KEY::"
             )
         return cls(":".join(parts[:_ARN_PARTS]), *parts[_ARN_PARTS:])
 
@@ -85,7 +87,9 @@ def _references(text: str) -> dict[str, Reference]:
         raise SecretsError(f"{VARIABLE} is not JSON.") from None
     if not isinstance(found, dict):
         raise SecretsError(f"{VARIABLE} must be a JSON object of names and references.")
-    return {str(name): Reference.parse(str(value)) for name, value in cast("dict[object, object]", found).items()}
+    return {
+        str(name): Reference.parse(str(name), str(value)) for name, value in cast("dict[object, object]", found).items()
+    }
 
 
 def _resolve(references: Mapping[str, Reference], connect: Callable[[str], SecretsManager]) -> dict[str, str]:
@@ -93,7 +97,9 @@ def _resolve(references: Mapping[str, Reference], connect: Callable[[str], Secre
     fetched: dict[tuple[str, ...], str] = {}
     values: dict[str, str] = {}
     for name, reference in references.items():
-        client = clients.setdefault(reference.region, connect(reference.region))
+        if reference.region not in clients:
+            clients[reference.region] = connect(reference.region)
+        client = clients[reference.region]
         request = reference.request()
         identity = tuple(request.values())
         if identity not in fetched:
@@ -130,6 +136,9 @@ def _pick(value: str, name: str, reference: Reference) -> str:
 
 def _connect(region: str) -> SecretsManager:
     # Where it is needed, boto3 comes with Lambda's runtime and base image; elsewhere it is never imported.
-    import boto3  # noqa: PLC0415
+    try:
+        import boto3  # noqa: PLC0415
+    except ImportError:
+        raise SecretsError(f"{VARIABLE} is set, but boto3, which reads secrets, is not installed here.") from None
 
     return cast("SecretsManager", boto3.client("secretsmanager", region_name=region))

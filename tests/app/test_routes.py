@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app import __version__
+from app.core.state import with_state
 from app.factory import create_app
 from components.service import ZipArtifact
 from stacks.wheels import PYTHON_VERSION
@@ -41,9 +42,10 @@ def test_readiness_ends_with_shutdown() -> None:
     app = create_app({})
 
     async def ready_after_shutdown() -> int:
-        async with app.router.lifespan_context(app):
+        async with app.router.lifespan_context(app) as state:
             pass
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+        transport = httpx.ASGITransport(with_state(app, state))
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
             return (await client.get("/ready")).status_code
 
     assert asyncio.run(ready_after_shutdown()) == 503

@@ -65,8 +65,9 @@ def test_stage_and_version_are_asked_for(stubs: dict[str, Stubber]) -> None:
     "text", ["hunter2", "arn:aws:s3:::bucket", "arn:aws:secretsmanager::1:secret:x", f"{ARN}:k:s:v:more"]
 )
 def test_what_is_no_reference_is_refused(text: str) -> None:
-    with pytest.raises(SecretsError, match="no reference to a secret"):
-        Reference.parse(text)
+    with pytest.raises(SecretsError, match="holds for TOKEN is no reference to a secret") as raised:
+        Reference.parse("TOKEN", text)
+    assert text not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"x"'])
