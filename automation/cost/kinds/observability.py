@@ -60,6 +60,13 @@ def alarm(bill: Bill) -> None:
     bill.add("alarm", f"alarm.{'standard' if period >= _HIGH_RESOLUTION else 'highresolution'}", metrics)
 
 
+def scaling_policy(bill: Bill) -> None:
+    """Price the alarms that target tracking keeps: one to scale out, one to scale in."""
+    if bill.resource.get("policyType") == "TargetTrackingScaling":
+        only_out = bill.resource.get("targetTrackingScalingPolicyConfiguration.disableScaleIn", default=False)
+        bill.add("its alarms", "alarm.standard", 1 if only_out else 2)
+
+
 def cluster(bill: Bill) -> None:
     """Price what Container Insights measures of a cluster; the cluster is free."""
     settings = bill.resource.get("settings", [])
