@@ -142,6 +142,13 @@ class DomainSettings(Settings):
     """Route 53 public zone that holds it, as in `example.com`."""
 
 
+class BudgetSettings(Settings):
+    monthly: Annotated[int, Field(ge=1)]
+    """USD a month; a preview that expects the stack to cost more fails."""
+    usage: str = "small"
+    """Usage that is expected: `small`, `medium`, `large`, or a file in the repository (docs/cost.md)."""
+
+
 class SizeSettings(Settings):
     cpu: int = 512
     """Units of 1/1024 vCPU (containers only; Lambda derives its share from the memory)."""
@@ -254,6 +261,8 @@ class StackSettings(Settings):
     """One line per request at the front door."""
     image: str | None = None
     """Image by digest for every container service."""
+    budget: BudgetSettings | None = None
+    """What the stack may cost."""
     services: dict[str, ServiceSettings] = Field(default_factory=_library_services)
     """The workloads by name. A stack that lists services has exactly those."""
 
