@@ -1,12 +1,14 @@
 # One image for three computes: a Lambda function, a Fargate task, a pod. `python3 -m app` tells them apart.
 # Build: docker buildx build --platform linux/arm64 --build-arg COMMIT="$(git rev-parse HEAD)" .
+# With --build-arg REQUIREMENTS=telemetry.txt it can also send traces and metrics to a collector.
 ARG BASE=public.ecr.aws/lambda/python:3.13
 
 FROM ${BASE} AS dependencies
-COPY requirements/app.txt /build/app.txt
+ARG REQUIREMENTS=app.txt
+COPY requirements/${REQUIREMENTS} /build/requirements.txt
 RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: \
-        --target /build/packages --requirement /build/app.txt \
-    && rm -rf /build/packages/bin \
+        --target /build/packages --requirement /build/requirements.txt \
+    && rm -rf /build/packages/bin /build/packages/pydantic/v1 \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /build/packages
 
 FROM ${BASE} AS code

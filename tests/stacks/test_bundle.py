@@ -147,6 +147,14 @@ def test_only_what_runs_is_packed(project: Project) -> None:
     ]
 
 
+def test_pydantic_1_stays_out_of_the_package_and_of_the_image(project: Project) -> None:
+    project.lock(project.wheel("pydantic", {"pydantic/__init__.py": b"", "pydantic/v1/__init__.py": b""}))
+    names = _names(bundle(project.root).path)
+    assert "pydantic/__init__.py" in names
+    assert "pydantic/v1/__init__.py" not in names
+    assert re.search(r"rm -rf .*/build/packages/pydantic/v1\b", (REPOSITORY / "Dockerfile").read_text())
+
+
 def test_the_artifact_says_what_lambda_will_compute(project: Project) -> None:
     artifact = bundle(project.root)
     content = Path(artifact.path).read_bytes()
