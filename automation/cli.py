@@ -223,9 +223,7 @@ def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json
         steps = bootstrap.next_steps(result.outputs) if result.ok and not where.notice else []
         screen.console.print(render.steps_view(steps), soft_wrap=True)
         screen.console.print(where.notice, style="dim")
-        screen.document(
-            {"notice": where.notice, "summary": result.plan.counts(), "stacks": [result.document()], "next": steps}
-        )
+        screen.document({**operations.document([result], where.notice), "next": steps})
         raise typer.Exit(result.code)
 
 
@@ -276,11 +274,7 @@ def _each(
                 break
     if notice:
         screen.console.print(notice, style="dim")
-    totals: dict[str, int] = {}
-    for result in results:
-        for op, count in result.plan.counts().items():
-            totals[op] = totals.get(op, 0) + count
-    screen.document({"notice": notice, "summary": totals, "stacks": [result.document() for result in results]})
+    screen.document(operations.document(results, notice))
     raise typer.Exit(max((result.code for result in results), default=Exit.DONE))
 
 

@@ -14,7 +14,8 @@ from automation.cloud import Session
 from automation.engine import Event, Outcome
 from automation.errors import Exit, UserError
 from automation.locks import unlocked
-from automation.plan import Diagnostic, Plan
+from automation.plan import COUNTED, Diagnostic, Plan
+from automation.plan.document import SCHEMA, plan_document
 from automation.progress import following
 
 
@@ -37,24 +38,22 @@ class Result:
     def document(self) -> dict[str, object]:
         """Return the result as JSON's plain types."""
         return {
-            "stack": self.stack,
+            **plan_document(self.plan),
             "ok": self.ok,
-            "summary": self.plan.counts(),
             "seconds": round(self.seconds, 2),
-            "changes": [
-                {
-                    "urn": change.urn,
-                    "op": change.op.value,
-                    "type": change.type,
-                    "name": change.name,
-                    "causes": list(change.causes),
-                    "properties": list(change.properties),
-                }
-                for change in self.plan.changed()
-            ],
-            "errors": [{"urn": error.urn, "message": error.message} for error in self.plan.errors()],
             "outputs": dict(self.outputs),
         }
+
+
+def document(results: Sequence[Result], notice: str) -> dict[str, object]:
+    """Return what a command did to several stacks as JSON's plain types; `docs/plan.schema.json` describes it."""
+    counts = [result.plan.counts() for result in results]
+    return {
+        "schema": SCHEMA,
+        "notice": notice,
+        "summary": {op.value: sum(one[op] for one in counts) for op in COUNTED},
+        "stacks": [result.document() for result in results],
+    }
 
 
 def preview(session: Session, console: Console, *, refresh: bool = False) -> Result:
@@ -116,6 +115,7 @@ def _run(session: Session, console: Console, verb: str, *args: str, expected: Pl
     code = _exit_code(outcome)
     if code is Exit.FAILED and not plan.errors():
         plan.diagnostics.append(Diagnostic("error", _last_words(outcome)))
+    plan.seal()
     return Result(session.stack, plan, code, outcome.seconds, events=outcome.events)
 
 

@@ -35,6 +35,9 @@ class Op(StrEnum):
     READ = "read"
 
 
+COUNTED = (Op.CREATE, Op.UPDATE, Op.REPLACE, Op.DELETE, Op.SAME)
+"""What a summary counts."""
+
 # A replacement is three engine steps; only the logical one is counted. A refresh tells its result in the second event.
 _OPS: Mapping[str, Op] = {
     "create": Op.CREATE,
@@ -158,7 +161,7 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """Return how many resources each operation touches, all five always present."""
         tally = Counter(change.op for change in self.changes.values() if change.urn not in self.failed)
-        return {op.value: tally[op] for op in (Op.CREATE, Op.UPDATE, Op.REPLACE, Op.DELETE, Op.SAME)}
+        return {op.value: tally[op] for op in COUNTED}
 
     def changed(self) -> list[Change]:
         """Return everything that is not `same` or `read`, in the engine's order."""
