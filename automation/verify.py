@@ -244,7 +244,7 @@ def _not_reached(url: str) -> str:
     """Let the deployed service probe its own public front door."""
     parts = urlsplit(url)
     target = {"host": parts.hostname, "port": parts.port or (443 if parts.scheme == "https" else 80)}
-    answer = _get(f"{url}/v1/probe/tcp", target)
+    answer = _get(f"{url}/v1/probes/tcp", target)
     if isinstance(answer, str):
         return answer
     return "" if answer.get("ok") else f"the probe says {answer.get('error')}"

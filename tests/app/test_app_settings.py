@@ -52,7 +52,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("HEALTH_PATH", "/a b"),
         ("HEALTH_PATH", "/{path}"),
         ("HEALTH_PATH", "/version"),
-        ("HEALTH_PATH", "/v1/probe/tcp"),
+        ("HEALTH_PATH", "/v1/probes/tcp"),
         ("LOG_LEVEL", "loud"),
         ("ENVIRONMENT", "production"),
         ("COMMIT", "main"),

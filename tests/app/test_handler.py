@@ -128,9 +128,9 @@ REQUESTS: dict[str, tuple[str, str, object]] = {
     "openapi": ("GET", "/openapi.json", None),
     "unknown path": ("GET", "/nope", None),
     "wrong method": ("DELETE", "/health", None),
-    "refused port": ("POST", "/v1/probe/tcp", {"host": "example.com", "port": 22}),
-    "no JSON object": ("POST", "/v1/probe/tcp", []),
-    "tricky URL": ("POST", "/v1/probe/http", {"url": "http://user@example.com/"}),
+    "refused port": ("POST", "/v1/probes/tcp", {"host": "example.com", "port": 22}),
+    "no JSON object": ("POST", "/v1/probes/tcp", []),
+    "tricky URL": ("POST", "/v1/probes/http", {"url": "http://user@example.com/"}),
 }
 
 
@@ -175,7 +175,7 @@ def test_every_front_door_gets_what_the_app_answers(
 
 @pytest.mark.parametrize("front_door", FRONT_DOORS)
 def test_a_probe_works_behind_every_front_door(entry: Callable[..., ModuleType], front_door: str) -> None:
-    event = FRONT_DOORS[front_door]("POST", "/v1/probe/tcp", json.dumps({"host": "169.254.169.254", "port": 80}))
+    event = FRONT_DOORS[front_door]("POST", "/v1/probes/tcp", json.dumps({"host": "169.254.169.254", "port": 80}))
     reply = entry().lambda_handler(event, CONTEXT)
     assert reply["statusCode"] == 200
     assert json.loads(reply["body"])["error"]["kind"] == "no_public_address"
@@ -183,7 +183,7 @@ def test_a_probe_works_behind_every_front_door(entry: Callable[..., ModuleType],
 
 def test_an_event_body_in_base64_is_decoded(entry: Callable[..., ModuleType]) -> None:
     body = base64.b64encode(json.dumps({"host": "127.0.0.1", "port": 80}).encode()).decode()
-    reply = entry().lambda_handler(_http_api("POST", "/v1/probe/tcp", body) | {"isBase64Encoded": True}, CONTEXT)
+    reply = entry().lambda_handler(_http_api("POST", "/v1/probes/tcp", body) | {"isBase64Encoded": True}, CONTEXT)
     assert reply["statusCode"] == 200
 
 

@@ -25,11 +25,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 def _tcp(client: Client, port: int, **more: object) -> dict[str, Any]:
-    return client("POST", "/v1/probe/tcp", {"host": "127.0.0.1", "port": port, **more}).json()
+    return client("POST", "/v1/probes/tcp", {"host": "127.0.0.1", "port": port, **more}).json()
 
 
 def _http(client: Client, port: int, path: str = "/", scheme: str = "http", **more: object) -> dict[str, Any]:
-    return client("POST", "/v1/probe/http", {"url": f"{scheme}://127.0.0.1:{port}{path}", **more}).json()
+    return client("POST", "/v1/probes/http", {"url": f"{scheme}://127.0.0.1:{port}{path}", **more}).json()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_open_port_is_reached_and_timed(local: Client, serve: Serve) -> None:
 
 def test_a_name_works_as_well(local: Client, serve: Serve) -> None:
     port = serve(lambda connection: None)
-    reply = local("POST", "/v1/probe/tcp", {"host": "LOCALHOST", "port": port}).json()
+    reply = local("POST", "/v1/probes/tcp", {"host": "LOCALHOST", "port": port}).json()
     assert reply["host"] == "localhost"
     assert reply["ok"] or reply["error"]["kind"] == "no_public_address"  # where localhost is ::1 as well
 
@@ -103,7 +103,7 @@ def test_a_redirect_is_reported_and_not_followed(local: Client, web: Web, serve:
 def test_a_long_body_is_read_to_a_limit_and_never_returned(local: Client, web: Web) -> None:
     body = b"secret-body " * 100_000
     port = web(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    answered = local("POST", "/v1/probe/http", {"url": f"http://127.0.0.1:{port}/"})
+    answered = local("POST", "/v1/probes/http", {"url": f"http://127.0.0.1:{port}/"})
     reply = answered.json()
     assert reply["ok"]
     assert not reply["body_complete"]
@@ -137,7 +137,7 @@ def test_a_broken_answer_is_told_apart(local: Client, web: Web, answer: bytes, k
 def test_the_deadline_holds_whatever_the_host_does(local: Client, serve: Serve, path: str) -> None:
     port = serve(lambda connection: time.sleep(0.5))
     target = {"host": "127.0.0.1", "port": port} if path == "tcp" else {"url": f"https://127.0.0.1:{port}/"}
-    reply = local("POST", f"/v1/probe/{path}", {**target, "timeout": 0.2}).json()
+    reply = local("POST", f"/v1/probes/{path}", {**target, "timeout": 0.2}).json()
     assert reply["total_ms"] < 900
     if path == "http":
         assert (reply["error"]["kind"], reply["error"]["phase"]) == ("timeout", "tls")
@@ -159,7 +159,7 @@ def test_a_trickle_does_not_outlast_the_deadline(local: Client, serve: Serve) ->
 @pytest.mark.parametrize("timeout", [0, 0.05, 20.1, 29, -1, "inf", "nan"])
 def test_a_deadline_beyond_the_gateways_is_refused(local: Client, closed_port: int, timeout: object) -> None:
     body = {"host": "127.0.0.1", "port": closed_port, "timeout": timeout}
-    assert local("POST", "/v1/probe/tcp", body).status_code == 422
+    assert local("POST", "/v1/probes/tcp", body).status_code == 422
 
 
 def test_plain_text_where_tls_is_expected(local: Client, serve: Serve) -> None:

@@ -95,7 +95,7 @@ def test_every_folder_with_a_manifest_is_a_service() -> None:
 def test_all_services_are_served_at_their_routes_unless_some_are_named() -> None:
     assert ask("/people/ada").json() == {"name": "ada"}
     paths = create_app({}).openapi()["paths"]
-    assert {"/v1/probe/tcp", "/people", "/people/{name}", "/health"} <= set(paths)
+    assert {"/v1/probes/tcp", "/people", "/people/{name}", "/health"} <= set(paths)
     assert ask("/people", SERVICES="netprobe").status_code == 404
     assert ask("/docs").status_code == 200
 
@@ -108,7 +108,7 @@ def test_a_lone_service_is_whole_below_its_route(route: str) -> None:
         assert ask(path, SERVICES=wanted).status_code == 200, path
     for path in ("/health", "/ready", "/version"):
         assert ask(path, SERVICES=wanted).status_code == 200, "target groups ask at the root"
-    for path in ("/", "/docs", "/openapi.json", "/v1/probe/tcp", f"{route}/"):
+    for path in ("/", "/docs", "/openapi.json", "/v1/probes/tcp", f"{route}/"):
         assert ask(path, SERVICES=wanted).headers["content-type"] == PROBLEM, path
 
     document = ask(f"{route}/openapi.json", SERVICES=wanted).json()
@@ -127,7 +127,7 @@ def test_a_service_can_own_the_root() -> None:
 @pytest.mark.usefixtures("people")
 def test_the_root_gets_what_no_deeper_route_does() -> None:
     both = "old-people=/,netprobe=/tools/net"
-    assert "/tools/net/v1/probe/tcp" in create_app({"SERVICES": both}).openapi()["paths"]
+    assert "/tools/net/v1/probes/tcp" in create_app({"SERVICES": both}).openapi()["paths"]
     assert ask("/tools/net/health", SERVICES=both).json() == {"status": "ok"}
 
 

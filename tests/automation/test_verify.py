@@ -42,7 +42,7 @@ class Service:
         if self.failures > 0:
             self.failures -= 1
             return 503, {}
-        if path == "/v1/probe/tcp":
+        if path == "/v1/probes/tcp":
             self.probes.append(body)
             return 200, {"ok": self.probe_ok, "error": None if self.probe_ok else {"kind": "refused"}}
         return 200, {"/health": {"status": "ok"}, "/version": {"version": "1.0.0"}}[path]

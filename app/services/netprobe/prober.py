@@ -10,8 +10,7 @@ from app.services.netprobe.limits import LimitError
 from app.services.netprobe.settings import NetprobeSettings
 
 if TYPE_CHECKING:
-    from app.services.netprobe.models import Result
-    from app.services.netprobe.probes import Request
+    from app.services.netprobe.models import Question, Result
 
     R = TypeVar("R", bound=Result)
 
@@ -26,20 +25,19 @@ class Prober:
         self._cache: Cache[Any] = Cache(settings.cache_seconds, keep=_is_about_the_target)
         self.guard = settings.guard(self._limits)
 
-    async def probe(self, request: Request[R], client: str) -> Answer[R]:
+    async def probe(self, request: Question[R], client: str) -> Answer[R]:
         """Return what a probe found out, or what the same one found out a few seconds ago.
 
         Raises:
             LimitError: The client, the target or this instance has had enough for now.
         """
-        key = f"{type(request.blank()).__name__} {request.model_dump_json(exclude={'probe'})}"
-        return cast("Answer[R]", await self._cache.get(key, lambda: self._run(request, client)))
+        return cast("Answer[R]", await self._cache.get(request.key, lambda: self._run(request, client)))
 
-    async def _run(self, request: Request[R], client: str) -> R:
+    async def _run(self, request: Question[R], client: str) -> R:
         from app.services.netprobe.probes import run  # noqa: PLC0415 a cold start answers without it
 
         target = request.blank()
-        record = {"client": client, "probe": target.probe, "host": target.host}
+        record = {"client": client, "probe": request.kind, "host": target.host}
         try:
             async with self._limits.admit(client, target.host, getattr(request, "count", 1)):
                 result = await run(request, self.guard)

@@ -87,7 +87,7 @@ async def visit(client: httpx.AsyncClient) -> None:
     await client.get("/health")
     await client.get("/health")
     await client.delete("/health")
-    await client.post("/v1/probe/tcp", json={"host": "example.com", "port": 22})
+    await client.post("/v1/probes/tcp", json={"host": "example.com", "port": 22})
     await client.get("/etc/passwd")
 
 
@@ -96,7 +96,7 @@ def test_requests_are_counted_by_method_route_and_class_of_status(port: int) -> 
     assert {key[1:]: count for key, count in counted.items() if key[0] == "http_requests_total"} == {
         ("GET", "/health", "2xx"): 2,
         ("DELETE", "/health", "4xx"): 1,
-        ("POST", "/v1/probe/tcp", "4xx"): 1,
+        ("POST", "/v1/probes/tcp", "4xx"): 1,
         ("GET", "unmatched", "4xx"): 1,
     }
 
@@ -211,7 +211,7 @@ def test_a_line_per_request_says_what_prometheus_would_count(capsys: pytest.Capt
         ("GET", "/health", "2xx", 1),
         ("GET", "/health", "2xx", 1),
         ("DELETE", "/health", "4xx", 1),
-        ("POST", "/v1/probe/tcp", "4xx", 1),
+        ("POST", "/v1/probes/tcp", "4xx", 1),
         ("GET", "unmatched", "4xx", 1),
     ]
 

@@ -1,0 +1,39 @@
+"""Patterns of callers, matched by RE2: in linear time, whatever the pattern.
+
+Linear in the text times the pattern, that is; so the pattern may compile to so many steps and the text is cut.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import re2
+
+LONGEST_TEXT = 64 * 1024
+_MOST_STEPS = 1000
+
+
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    programsize: int
+
+    def search(self, text: bytes) -> object | None: ...
+
+
+def compiled(text: str) -> Pattern:
+    """Return a compiled pattern; raises ValueError when RE2 does not know it or it is too large."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        pattern = cast("Pattern", re2.compile(text.encode(), options))
+    except (re2.error, UnicodeEncodeError):
+        raise ValueError("RE2 cannot read this pattern; see https://github.com/google/re2/wiki/Syntax") from None
+    if pattern.programsize > _MOST_STEPS:
+        raise ValueError("the pattern is too large; use smaller repeat counts")
+    return pattern
+
+
+def found(text: str, where: bytes) -> bool:
+    """Return whether a pattern is found."""
+    return compiled(text).search(where[:LONGEST_TEXT]) is not None

@@ -1,0 +1,80 @@
+"""The tls probe."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from app.services.netprobe.guard import Guard
+from app.services.netprobe.models import TlsQuery, TlsResult
+from app.services.netprobe.probes.certificates import described
+from app.services.netprobe.probes.reach import Reach
+from app.services.netprobe.probes.secure import look, streams, tls_of, trust
+from app.services.netprobe.probes.series import attempt, reach, settle
+from app.services.netprobe.probes.trace import ProbeFailedError, Trace
+
+_MOST_CERTIFICATES = 10
+
+
+@dataclass
+class _Shown:
+    """What the server showed."""
+
+    verify_error: str | None = None
+    version: str | None = None
+    cipher: str | None = None
+    alpn: str | None = None
+    certificates: Sequence[bytes] = ()
+    complete: bool = False
+
+
+async def probe(request: TlsQuery, guard: Guard, result: TlsResult) -> None:
+    """Shake hands as a careful client; if it would not trust the server, look again without care, to tell why."""
+    ends = asyncio.get_running_loop().time() + request.timeout
+    found = await reach(request, guard, request.address or request.host, result, ends)
+    if found is None:
+        return
+    there, resolve_ms = found
+
+    async def ask(trace: Trace, shown: _Shown) -> None:
+        try:
+            await _shake(trace, there, request, trust(), shown)
+        except ssl.SSLCertVerificationError as error:
+            shown.verify_error = str(error.verify_message)
+            trace.times.clear()
+            await _shake(trace, there, request, look(), shown)
+
+    tried = await attempt(ask, _Shown(), ends)
+    shown = settle(result, [tried], resolve_ms).facts
+    if result.reached:
+        result.verified = shown.verify_error is None
+        result.verify_error = shown.verify_error
+        result.version, result.cipher, result.alpn = shown.version, shown.cipher, shown.alpn
+        result.certificates = [described(each) for each in shown.certificates]
+        result.days_to_expiry = result.certificates[0].days_to_expiry
+        result.chain_complete = shown.complete
+
+
+async def _shake(trace: Trace, there: Reach, request: TlsQuery, context: ssl.SSLContext, shown: _Shown) -> None:
+    connection = await there.connect(trace, request.port)
+    async with streams(trace, connection, (context, request.server_name or request.host)) as opened:
+        tls = tls_of(opened)
+        cipher = tls.cipher()
+        shown.version = tls.version()
+        shown.cipher = cipher[0] if cipher else None
+        shown.alpn = tls.selected_alpn_protocol()
+        shown.certificates, shown.complete = _certificates(tls)
+
+
+def _certificates(tls: ssl.SSLObject) -> tuple[Sequence[bytes], bool]:
+    # Python 3.13 shows what the server sent; before, only the server's own certificate can be had.
+    chain = getattr(tls, "get_unverified_chain", None)
+    if chain is not None:
+        return cast("Sequence[bytes]", chain())[:_MOST_CERTIFICATES], True
+    own = tls.getpeercert(binary_form=True)
+    if own is None:
+        raise ProbeFailedError("tls", "The server showed no certificate.")
+    return [own], False
