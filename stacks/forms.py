@@ -116,9 +116,9 @@ def of_field(field: FieldInfo) -> Form:
     return Form(field.annotation, field.metadata)
 
 
-def form_at(path: Path) -> Form | None:
-    """Return the form of a place in the stack's settings, or nothing where there is no such place."""
-    form: Form | None = Form(StackSettings)
+def form_at(path: Path, model: type[Settings] = StackSettings) -> Form | None:
+    """Return the form of a place in a stack's settings, or another model's; nothing where there is no such place."""
+    form: Form | None = Form(model)
     for part in path:
         form = None if form is None else form.below(part)
     return form

@@ -1,10 +1,11 @@
-"""How three layers become one: library default < environment profile < stack file, each setting with its origin."""
+"""How four layers become one: library default < manifest < environment profile < stack file, each with its origin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stacks.catalog import Catalog
 from stacks.keys import Json, Path, dotted, holds
 from stacks.profiles import Profile
 from stacks.settings import StackSettings
@@ -29,27 +30,41 @@ def library_services() -> dict[str, Json]:
 
 @dataclass(frozen=True)
 class Layers:
-    """A stack's profile and what its file gives, before validation; `source` names the file."""
+    """A stack's profile and what its file gives, before validation; `source` names the file.
+
+    `catalog` holds the manifests of the services, where there is an app to ask.
+    """
 
     profile: Profile
     given: dict[str, Json]
     source: str
+    catalog: Catalog | None = None
 
     def merged(self) -> dict[str, Json]:
         """Return the layers above the library's defaults as one tree.
 
-        A file that lists services names all of them; each starts from the library's service of that name, if there
-        is one, and from what the profile sets on every service.
+        A file that lists services names all of them; each starts from its manifest and from what the profile sets on
+        every service.
         """
         tree = merge(self.profile.stack_layer(), self.given)
-        known = library_services()
-        listed = self.given.get("services", dict.fromkeys(known))
+        listed = self.services()
         if isinstance(listed, dict):
-            tree["services"] = {name: self._service(known.get(name), own) for name, own in listed.items()}
+            tree["services"] = {name: self._service(name, own) for name, own in listed.items()}
         return tree
 
-    def _service(self, known: Json, own: Json) -> Json:
-        base = merge(known if isinstance(known, dict) else {}, self.profile.service_layer())
+    def services(self) -> Json:
+        """Return the services that the file lists; the library's where it lists none."""
+        return self.given.get("services", dict.fromkeys(library_services()))
+
+    def manifest(self, service: str) -> dict[str, Json]:
+        """Return what a service starts from: its manifest, or the library where there is no app to ask."""
+        if self.catalog is not None:
+            return self.catalog.layer(service)
+        known = library_services().get(service)
+        return known if isinstance(known, dict) else {}
+
+    def _service(self, name: str, own: Json) -> Json:
+        base = merge(self.manifest(name), self.profile.service_layer())
         if own is None:
             return base
         return merge(base, own) if isinstance(own, dict) else own
@@ -60,7 +75,14 @@ class Layers:
             return self.source
         if self._in_profile(path):
             return f"profile {self.profile.name}"
-        return LIBRARY
+        return self.manifest_of(path) or LIBRARY
+
+    def manifest_of(self, path: Path) -> str:
+        """Return the manifest that sets a setting unless a later layer does, or nothing where none does."""
+        if self.catalog is None or path[0] != "services" or not path[2:]:
+            return ""
+        folder = self.catalog.folders.get(str(path[1]))
+        return folder.source if folder is not None and holds(self.manifest(str(path[1])), path[2:]) else ""
 
     def _in_profile(self, path: Path) -> bool:
         if path[0] == "services":

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Final, NamedTuple
 
+from stacks.catalog import MANIFEST, Catalog, folder_of, read_catalog
 from stacks.config import GivenConfig, decode
 from stacks.errors import MASK, Problem, SettingsError, is_secret, nearest
 from stacks.files import Positions, StackFile, read_stack_file
-from stacks.keys import REGION_KEY, Json, Path, dotted, within
+from stacks.keys import REGION_KEY, Json, Path, dotted, holds, within
 from stacks.layers import Layers, leaves, origins
 from stacks.profiles import PROFILES, Profile
 from stacks.rules import findings
@@ -80,6 +81,7 @@ def load(
         region=region,
         source=file,
         neighbours=neighbours(root, stack),
+        catalog=read_catalog(root),
     )
     by_command = dict.fromkeys(
         (key for key in resolved.origins if any(_is_part(key, whole) for whole in added)), "the command"
@@ -94,11 +96,13 @@ def resolve(
     region: str | None = None,
     source: StackFile | None = None,
     neighbours: Mapping[str, str] | None = None,
+    catalog: Catalog | None = None,
 ) -> Resolved:
     """Return the settings of a stack from config in the engine's form: full keys, blocks as JSON text or parsed.
 
     `region` stands in when the config names none. `source` is the stack's file, as far as it is known: it adds lines,
-    and tells what is encrypted there and plain here. `neighbours` are the network blocks of the other stacks.
+    and tells what is encrypted there and plain here. `neighbours` are the network blocks of the other stacks. `catalog`
+    holds what the app offers; without it, services are taken at their word.
 
     Raises:
         SettingsError: the settings cannot be used. It holds every problem.
@@ -107,13 +111,15 @@ def resolve(
     given = decode(config)
     given.problems |= decode(file.config).problems
     profile, about_environment = _profile(stack, given)
-    layers = Layers(profile, {**given.tree, "environment": profile.name}, stack_file_name(stack))
+    layers = Layers(profile, {**given.tree, "environment": profile.name}, stack_file_name(stack), catalog)
     settings, about_form, failed = validate(layers)
     before = {**given.problems, **about_environment}
-    subject = Subject(stack, given.region or region or "", settings, given.tree, neighbours or {})
-    about_rules = findings(subject, failed | set(before))
+    about_manifests = _without_manifest(layers)
+    guessed = {(*path[:2], "route") for path, _ in about_manifests}
+    subject = Subject(stack, given.region or region or "", settings, given.tree, neighbours or {}, catalog)
+    about_rules = findings(subject, failed | set(before) | {path for path in guessed if not holds(layers.given, path)})
     news = [(path, problem) for path, problem in about_form.items() if not any(within(path, old) for old in before)]
-    problems = _locate([*before.items(), *news, *about_rules], file.positions)
+    problems = _locate([*before.items(), *about_manifests, *news, *about_rules], layers, file.positions)
     if problems or file.problems:
         raise SettingsError([*file.problems, *problems], stack)
     layers = replace(layers, given=given.tree)
@@ -194,10 +200,39 @@ def _profile(stack: str, given: GivenConfig) -> tuple[Profile, dict[Path, Proble
     return profile, {}
 
 
-def _locate(pairs: list[tuple[Path, Problem]], positions: Positions) -> list[Problem]:
+def _without_manifest(layers: Layers) -> list[tuple[Path, Problem]]:
+    """Return what keeps the stack's services from starting from a manifest."""
+    listed = layers.services()
+    if layers.catalog is None or not isinstance(listed, dict):
+        return []
+    problems: list[tuple[Path, Problem]] = []
+    for name in listed:
+        folder = layers.catalog.folders.get(name)
+        found = (_without_folder(layers, layers.catalog, name),) if folder is None else folder.problems
+        problems += [(("services", name), problem) for problem in found]
+    return problems
+
+
+def _without_folder(layers: Layers, catalog: Catalog, name: str) -> Problem:
+    implied = "" if "services" in layers.given else " (the stack lists no services, so it has this one)"
+    return Problem(
+        key=dotted(("services", name)),
+        why=f"there is no service of this name: {folder_of(name)}/{MANIFEST} does not exist{implied}",
+        allowed=", ".join(sorted(catalog.folders)) or "none yet",
+        nearest=nearest(name, catalog.folders),
+        fix=f"make it with `modeshift new {name}`, or list the services that the stack has",
+    )
+
+
+def _locate(pairs: list[tuple[Path, Problem]], layers: Layers, positions: Positions) -> list[Problem]:
     """Return problems in the order of the file, each with its place; those without a place come last."""
     pairs.sort(key=lambda pair: positions.line(pair[0]) or _AFTER_ALL)
-    return [replace(problem, where=positions.of(path)) for path, problem in pairs]
+    return [replace(problem, where=problem.where or _place(path, layers, positions)) for path, problem in pairs]
+
+
+def _place(path: Path, layers: Layers, positions: Positions) -> str:
+    """Return where a value stands: in the manifest, where that is where it comes from, else in the stack file."""
+    return ("" if holds(layers.given, path) else layers.manifest_of(path)) or positions.of(path)
 
 
 def _is_part(key: str, whole: str) -> bool:

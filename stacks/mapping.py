@@ -144,7 +144,9 @@ def service_args(
     return ServiceArgs(
         artifact=artifact,
         architecture=side.architecture.value,
-        environment={"ENVIRONMENT": settings.environment, **service.env},
+        health_path=service.health,
+        # One package holds every service; this one serves the one it is deployed for, at the route of the front door.
+        environment={"ENVIRONMENT": settings.environment, "SERVICES": f"{name}={service.route}", **service.env},
         secrets=[secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())],
         size=Size(cpu=service.size.cpu, memory=service.size.memory),
         scaling=scaling(service.scaling),

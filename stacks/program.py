@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from stacks.bundle import BundleError
+from stacks.catalog import read_catalog
 from stacks.deploy import deploy
 from stacks.errors import SettingsError
 from stacks.load import neighbours, resolve, stack_file
@@ -29,6 +30,7 @@ def main() -> None:
             region=os.environ.get("AWS_REGION"),
             source=stack_file(root, stack),
             neighbours=neighbours(root, stack),
+            catalog=read_catalog(root),
         )
         outputs = deploy(resolved, root)
     except (SettingsError, BundleError) as error:

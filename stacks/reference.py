@@ -9,6 +9,7 @@ from inspect import getdoc
 
 from pydantic.fields import FieldInfo
 
+from stacks.catalog import Manifest
 from stacks.forms import Form, fields, of_field
 from stacks.keys import Json, Path, dotted, holds, look_up
 from stacks.layers import library_services
@@ -19,43 +20,56 @@ from stacks.settings import Settings, StackSettings
 _INTRODUCTION = """\
 # Settings
 
-What a stack file (`Pulumi.<stack>.yaml`) may say. Three layers, later wins: the library's default, the profile of the
-stack's environment, the stack file. Blocks merge key by key; lists replace. `modeshift config --stack S` prints the
-result with the origin of each value. Everything is checked before the first resource, and one report names every
-mistake.
+What a stack file (`Pulumi.<stack>.yaml`) may say. Four layers, later wins: the library's default, the service's
+[manifest](#a-services-manifest), the profile of the stack's environment, the stack file. Blocks merge key by key; lists
+replace. `modeshift config --stack S` prints the result with the origin of each value. Everything is checked before the
+first resource, and one report names every mistake.
 
 A stack called dev, staging or prod takes the profile of that name; any other says `modeshift:environment`. The region
-is `aws:region`, else the environment's `AWS_REGION`. A stack that lists services has exactly those. The blocks
-`serverless` and `container` may stand side by side: the one that is not active is checked too, so that changing
-`modeshift:mode` is enough to switch. A service that names its own mode stays out of the switch.
+is `aws:region`, else the environment's `AWS_REGION`. A stack that lists services has exactly those; one that lists none
+has NetProbe alone, so that a new service's folder changes no stack. The blocks `serverless` and `container` may stand
+side by side: the one that is not active is checked too, so that changing `modeshift:mode` is enough to switch. A
+service that names its own mode stays out of the switch.
 
 This page is generated: `python -m stacks.reference > docs/settings.md`.
+"""
+
+_MANIFEST = """\
+## A service's manifest
+
+`app/services/<name>/service.toml`, which the app reads too. `size` and `scaling` are tables that hold what the blocks
+above hold. [How to add a service](add-a-service.md).
 """
 
 
 def reference() -> str:
     """Return the page."""
-    sections = [_INTRODUCTION, *_sections(StackSettings, ()), "## What is refused\n", _rules()]
+    sections = [
+        _INTRODUCTION,
+        *_sections(StackSettings, ()),
+        _MANIFEST,
+        _table(Manifest),
+        "## What is refused\n",
+        _rules(),
+    ]
     return "\n".join(sections)
 
 
 def _sections(model: type[Settings], path: Path) -> Iterator[str]:
-    blocks: list[tuple[Path, type[Settings]]] = []
-    rows = ["| key | allowed | default | meaning |", "|---|---|---|---|"]
-    for key, field in fields(model).items():
-        here: Path = (*path, key)
-        form = of_field(field)
-        block, below = form, here
-        if form.items is not None:
-            block, below = form.items, (*here, "NAME" if form.names is not None else 0)
-        if block.model is not None:
-            blocks.append((below, block.model))
-        rows.append(_row(here, field, form))
     title = dotted(path).replace("[0]", "[N]") if path else "modeshift:"
     yield f"## `{title}`\n"
-    yield "\n".join(rows) + "\n"
-    for below, block in blocks:
-        yield from _sections(block, below)
+    yield _table(model, path)
+    for key, field in fields(model).items():
+        form, below = of_field(field), (*path, key)
+        if form.items is not None:
+            form, below = form.items, (*below, "NAME" if form.names is not None else 0)
+        if form.model is not None:
+            yield from _sections(form.model, below)
+
+
+def _table(model: type[Settings], path: Path = ()) -> str:
+    rows = [_row((*path, key), field, of_field(field)) for key, field in fields(model).items()]
+    return "\n".join(["| key | allowed | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def _row(path: Path, field: FieldInfo, form: Form) -> str:

@@ -197,9 +197,14 @@ class ScalingSettings(Settings):
     """Share of tasks on Fargate Spot beyond the first `min`."""
 
 
+Timeout = Annotated[int, Field(ge=1, le=900)]
+
+
 class ServiceSettings(Settings):
     route: str
-    """Path prefix the service owns; exactly one service owns `/`."""
+    """Path prefix the service owns, unset the manifest's; exactly one service owns `/`."""
+    health: str = "/health"
+    """Path that answers as long as the process lives; load balancers and ECS ask for it."""
     mode: Mode | None = None
     """Overrides the stack's mode for this service."""
     compute: Compute | None = None
@@ -214,7 +219,7 @@ class ServiceSettings(Settings):
     """Plain environment variables; secrets have their own key."""
     secrets: dict[str, str] = Field(default_factory=dict)
     """Environment name to secret reference `arn:aws:secretsmanager:…:secret:NAME:KEY::`."""
-    timeout: Annotated[int, Field(ge=1, le=900)] = 28
+    timeout: Timeout = 28
     """Longest request, seconds; at most 29 behind an API."""
     weights: dict[Compute, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     """Share of traffic per compute during a shift, percent; sums to 100."""

@@ -12,7 +12,11 @@ from stacks.rules.stack import RETENTION
 
 ENOUGH = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssmmessages"]
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app"
-NAMES = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
+SERVICE_NAMES = ("a", "b2", "netprobe", "reports", "sos-cast", "users", "zz9zz9zz9z")
+ADDED = SERVICE_NAMES[-1]
+"""The service that no random stack lists, so that one can be added."""
+
+NAMES = st.sampled_from(SERVICE_NAMES[:-1])
 VARIABLES = st.from_regex(r"X_[A-Z0-9_]{0,8}", fullmatch=True)
 
 

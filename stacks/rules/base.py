@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from stacks.catalog import Catalog, Need
 from stacks.errors import Problem, show
 from stacks.keys import Json, Path, dotted, holds, look_up
 from stacks.settings import Compute, Mode, StackSettings
@@ -24,6 +25,7 @@ class Subject:
     settings: StackSettings
     given: Mapping[str, Json]
     neighbours: Mapping[str, str] = field(default_factory=dict[str, str])
+    catalog: Catalog | None = None
 
     @property
     def is_prod(self) -> bool:
@@ -54,6 +56,11 @@ class Subject:
     def is_active(self, service: str, compute: Compute) -> bool:
         """Return whether a service runs on a compute now, rather than after a switch."""
         return self.settings.compute_of(service) is compute
+
+    def needs(self, service: str, need: Need) -> bool:
+        """Return whether a service's manifest says that it needs something."""
+        manifest = None if self.catalog is None else self.catalog.manifest(service)
+        return manifest is not None and need in manifest.needs
 
     @cached_property
     def tree(self) -> Json:

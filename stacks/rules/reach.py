@@ -6,29 +6,32 @@ from collections.abc import Iterator
 from typing import Final
 
 from stacks import prices
+from stacks.catalog import Need
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
 from stacks.settings import Compute, Nat, Placement
 
 
 def reachability(subject: Subject) -> Iterator[Finding]:
-    """Refuse tasks in private subnets without a NAT gateway or an endpoint for each service they start with."""
+    """Refuse tasks in private subnets without a NAT gateway, or an endpoint for each service they start with."""
     settings = subject.settings
     network = settings.network
     if network.nat is not Nat.NONE or settings.container.placement is not Placement.PRIVATE:
         return
     tasks = [name for name in settings.services if Compute.FARGATE in subject.computes(name)]
     missing = {need: why for need, why in _needs(subject, tasks).items() if need not in network.endpoints}
-    if not tasks or not missing:
+    abroad = [name for name in tasks if subject.needs(name, Need.INTERNET)]
+    out_of_reach = sorted({*missing.values(), *(f"the internet, which {name} needs" for name in abroad)})
+    if not tasks or not out_of_reach:
         return
     switched = all(not subject.is_active(name, Compute.FARGATE) for name in tasks)
     reads: list[Path] = [("network",), ("network", "endpoints"), ("container", "placement"), ("container", "exec")]
     reads += [("mode",), *(("services", name, key) for name in tasks for key in ("mode", "compute", "secrets"))]
     yield Finding(
         path=("network", "nat"),
-        why=f"Fargate tasks in private subnets could not reach {'; '.join(sorted(set(missing.values())))}"
+        why=f"Fargate tasks in private subnets could not reach {'; '.join(out_of_reach)}"
         + (" (once the mode is container; the block is in the stack file)" if switched else ""),
-        allowed=_choices(subject, tasks, list(missing)),
+        allowed=_choices(subject, tasks, [] if abroad else list(missing)),
         reads=tuple(reads),
     )
 
@@ -45,12 +48,13 @@ def _needs(subject: Subject, tasks: list[str]) -> dict[str, str]:
 def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
     network = subject.settings.network
     at_most = sum(subject.settings.services[name].scaling.max for name in tasks)
-    by_endpoints = prices.monthly(prices.endpoints(len(missing), network.azs))
     lines = [
         f"network.nat: single, one gateway with its address: {prices.monthly(prices.nat(1))}",
         f"network.nat: per-az, {network.azs} of them: {prices.monthly(prices.nat(network.azs))}",
-        f"network.endpoints with {', '.join(missing)}, without the internet: {by_endpoints}",
     ]
+    if missing:
+        by_endpoints = prices.monthly(prices.endpoints(len(missing), network.azs))
+        lines.append(f"network.endpoints with {', '.join(missing)}, without the internet: {by_endpoints}")
     if not subject.is_prod:
         each, most = prices.monthly(prices.public_tasks(1)), prices.monthly(prices.public_tasks(at_most))
         lines.append(f"container.placement: public, an address for each task: {each}, {most} for all {at_most}")

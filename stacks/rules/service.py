@@ -6,20 +6,30 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stacks.errors import MASK
+from stacks.catalog import MANIFEST, folder_of, takes
+from stacks.errors import MASK, nearest
 from stacks.keys import Path
 from stacks.rules.base import COMPUTES, Finding, Rule, Subject
 from stacks.settings import Compute, Mode
 
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED: Final = re.compile(
-    r"PORT|HEALTH_PATH|ENVIRONMENT|COMMIT|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE
+    r"PORT|HEALTH_PATH|ENVIRONMENT|COMMIT|SERVICES|MODESHIFT_.*|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE
 )
 _REFERENCE: Final = re.compile(
     r"arn:aws:secretsmanager:[a-z]{2}(-[a-z]+)+-\d:\d{12}:secret:[\w/+=.@-]{1,512}(:[\w.-]*:[\w.-]*:[\w-]*)?"
 )
+TAKEN_PATHS: Final = ("/docs", "/faults", "/openapi.json", "/ready", "/version")
+"""Paths that every app answers itself."""
+
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _LAMBDA_ENVIRONMENT: Final = 4096
 _ALL: Final = 100
+
+
+def is_reserved(variable: str) -> bool:
+    """Tell whether the platform sets a variable itself."""
+    return _RESERVED.fullmatch(variable) is not None
 
 
 def compute(subject: Subject) -> Iterator[Finding]:
@@ -50,7 +60,7 @@ def environment(subject: Subject) -> Iterator[Finding]:
                 if not _ENV_NAME.fullmatch(variable):
                     allowed = "letters, digits and _, no digit first"
                     yield Finding(path=path, value=variable, why="is not a name of a variable", allowed=allowed)
-                elif _RESERVED.fullmatch(variable):
+                elif is_reserved(variable):
                     yield Finding(path=path, value=variable, why="is set by the platform", allowed="another name")
                 elif block == "secrets" and variable in service.env:
                     yield Finding(path=path, value=variable, why="is in env as well", fix="keep one of the two")
@@ -58,6 +68,35 @@ def environment(subject: Subject) -> Iterator[Finding]:
         if Compute.LAMBDA in subject.computes(name) and size > _LAMBDA_ENVIRONMENT:
             why = f"holds {size} bytes with the secrets' references; Lambda takes {_LAMBDA_ENVIRONMENT}"
             yield Finding(path=("services", name, "env"), why=why, allowed=f"up to {_LAMBDA_ENVIRONMENT} bytes")
+
+
+def variables(subject: Subject) -> Iterator[Finding]:
+    """Refuse variables that a service does not take, where its manifest lists those it does."""
+    for name, service in subject.settings.services.items():
+        known = None if subject.catalog is None else subject.catalog.variables_of(name)
+        if known is None:
+            continue
+        for block in ("env", "secrets"):
+            for variable in service.env if block == "env" else service.secrets:
+                if not takes(known, variable) and not is_reserved(variable):
+                    yield Finding(
+                        path=("services", name, block, variable),
+                        value=variable,
+                        why=f"is not a variable that {name} takes",
+                        allowed=", ".join(known),
+                        nearest=nearest(variable, known),
+                        fix=f"if the service reads it, add it to `settings` in {folder_of(name)}/{MANIFEST}",
+                    )
+
+
+def health(subject: Subject) -> Iterator[Finding]:
+    """Refuse a health path that is none, or that the app uses for something else."""
+    for name, service in subject.settings.services.items():
+        path: Path = ("services", name, "health")
+        if not _PATH.fullmatch(service.health):
+            yield Finding(path=path, why="is not a path", allowed="/one/more, letters, digits and . _ -")
+        elif service.health in TAKEN_PATHS:
+            yield Finding(path=path, why="is a path with another meaning", allowed="another path, as in /health")
 
 
 def secrets(subject: Subject) -> Iterator[Finding]:
@@ -108,4 +147,4 @@ def rollout(subject: Subject) -> Iterator[Finding]:
         yield Finding(path=("container", "healthCheck", "timeout"), why=why, allowed=allowed)
 
 
-RULES: Final[tuple[Rule, ...]] = (compute, environment, rollout, secrets, weights)
+RULES: Final[tuple[Rule, ...]] = (compute, environment, variables, health, rollout, secrets, weights)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from stacks.catalog import folder_of
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 _PROGRAM = ("__main__.py", "Pulumi.yaml", "app", "components", "stacks", "requirements", "bootstrap")
 _TIMEOUT = 240
@@ -77,6 +79,14 @@ class Workspace:
             else:
                 document["config"][key] = value
         path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def offer(self, *services: str) -> None:
+        """Make folders of services that stacks may list: they need nothing and take any variable."""
+        for name in services:
+            folder = self.root / folder_of(name)
+            folder.mkdir(exist_ok=True)
+            route = "/" if name == "netprobe" else f"/{name}"
+            (folder / "service.toml").write_text(f'title = "{name}"\nsummary = "For tests."\nroute = "{route}"\n')
 
     def account(self) -> list[dict[str, Any]]:
         """Return what exists in the sandbox's account."""

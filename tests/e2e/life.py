@@ -20,6 +20,7 @@ from sandbox.control.account import Account
 from stacks.errors import SettingsError
 from stacks.load import resolve
 from tests.e2e.conftest import Workspace
+from tests.strategies import ADDED, SERVICE_NAMES
 
 Config = dict[str, Any]
 Edit = Callable[[dict[str, Any]], None]
@@ -59,6 +60,7 @@ class _Life:
     def __init__(self, workspace: Workspace) -> None:
         self.project = Project(workspace.root, workspace.root / ".modeshift")
         self.console = Console(file=StringIO())
+        workspace.offer(*SERVICE_NAMES)
 
     def write(self, config: Config) -> None:
         (self.project.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}))
@@ -115,7 +117,7 @@ def _flip_mode(config: dict[str, Any]) -> None:
 
 
 def _add_service(config: dict[str, Any]) -> None:
-    config.setdefault("modeshift:services", {"netprobe": {"route": "/"}})["added"] = {"route": "/added"}
+    config.setdefault("modeshift:services", {"netprobe": {"route": "/"}})[ADDED] = {"route": f"/{ADDED}"}
 
 
 EDITS: dict[str, Edit] = {

@@ -83,7 +83,8 @@ def test_settings_are_printed_with_their_origin(workspace: Workspace) -> None:
     rows = workspace.modeshift("config", "--stack", "prod", "--json").document
     assert rows["modeshift:mode"] == {"value": "container", "origin": "Pulumi.prod.yaml"}
     assert rows["modeshift:deletionProtection"] == {"value": True, "origin": "profile prod"}
-    assert rows["modeshift:services.netprobe.timeout"]["origin"] == "library default"
+    assert rows["modeshift:services.netprobe.route"]["origin"] == "app/services/netprobe/service.toml"
+    assert rows["modeshift:throttle.rate"]["origin"] == "library default"
 
 
 @pytest.mark.e2e

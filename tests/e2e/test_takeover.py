@@ -47,6 +47,7 @@ STACKS: dict[str, dict[str, object]] = {
 def test_whatever_was_under_way_is_taken_over_as_it_is(
     workspace: Workspace, stack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    workspace.offer("web", "api")
     workspace.edit("prod", **STACKS[stack])
     up = workspace.modeshift("up", "--stack", "prod", "--yes", "--skip-preview")
     assert up.code == 0, up

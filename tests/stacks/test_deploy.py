@@ -215,7 +215,7 @@ def test_connection_outlives_the_longest_request(accepted: Accepted) -> None:
 def test_service_knows_its_environment(accepted: Accepted) -> None:
     settings = accepted("staging", services={"netprobe": {"route": "/", "env": {"LEVEL": "1"}}}).settings
     args = service_args(settings, "netprobe", artifact=ImageArtifact(reference=IMAGE), key_arn=None)
-    assert args.environment == {"ENVIRONMENT": "staging", "LEVEL": "1"}
+    assert args.environment == {"ENVIRONMENT": "staging", "SERVICES": "netprobe=/", "LEVEL": "1"}
     assert args.log_retention_days == 14
 
 

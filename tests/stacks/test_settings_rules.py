@@ -287,7 +287,8 @@ def test_schedules_have_names_bounds_and_places_in_the_world(refused: Refused) -
         ("dev", "us-esat-1", "aws:region", "us-east-1"),
         ("dev", "", "aws:region", ""),
         ("Dev_1", "us-east-1", "pulumi:stack", ""),
-        ("a-rather-long-stack-name", "us-east-1", "modeshift:services.netprobe", ""),
+        ("a-rather-long-stack-name", "us-east-1", "pulumi:stack", ""),
+        ("fourteen-chars", "us-east-1", "pulumi:stack", ""),
     ],
 )
 def test_region_and_stack_must_be_usable(refused: Refused, stack: str, region: str, key: str, nearest: str) -> None:
