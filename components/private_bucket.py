@@ -11,6 +11,7 @@ from pulumi_aws import s3
 from components.base import Component
 
 _NONCURRENT_DAYS = 90
+_UNFINISHED_DAYS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,12 @@ class PrivateBucket(Component):
             if versioned
             else []
         )
-        if rules := _lifecycle(expire_days, versioned=versioned):
-            s3.BucketLifecycleConfiguration(name, bucket=self.id, rules=rules, opts=self.opts(depends_on=versions))
+        s3.BucketLifecycleConfiguration(
+            name,
+            bucket=self.id,
+            rules=_lifecycle(expire_days, versioned=versioned),
+            opts=self.opts(depends_on=versions),
+        )
         s3.BucketPolicy(
             name,
             bucket=self.id,
@@ -112,7 +117,17 @@ class PrivateBucket(Component):
 
 
 def _lifecycle(expire_days: int | None, *, versioned: bool) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
-    rules: list[s3.BucketLifecycleConfigurationRuleArgs] = []
+    rules = [
+        # Parts of an upload that was given up are in no listing and billed all the same.
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id="unfinished-uploads",
+            status="Enabled",
+            filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+            abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                days_after_initiation=_UNFINISHED_DAYS
+            ),
+        )
+    ]
     if expire_days is not None:
         rules.append(
             s3.BucketLifecycleConfigurationRuleArgs(

@@ -101,4 +101,6 @@ def test_requests_are_recorded_where_only_load_balancers_of_this_account_write(d
     assert delivery["Condition"] == {"ArnLike": {"aws:SourceArn": own}}
     (rule,) = recorded.one("BucketServerSideEncryptionConfiguration").inputs["rules"]
     assert rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"] == "AES256"
-    assert recorded.one("BucketLifecycleConfiguration").inputs["rules"][0]["expiration"] == {"days": 90}
+    kept = {rule["id"]: rule for rule in recorded.one("BucketLifecycleConfiguration").inputs["rules"]}
+    assert kept["expire"]["expiration"] == {"days": 90}
+    assert kept["unfinished-uploads"]["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
