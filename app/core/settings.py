@@ -66,8 +66,11 @@ def _parsed(parse: Callable[[str], object]) -> Callable[[object], object]:
     return lambda value: parse(value) if isinstance(value, str) else value
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(","))
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(","))
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* lets every origin in; list it alone or not at all")
+    return origins
 
 
 class Settings(EnvironmentSettings):
@@ -97,7 +100,7 @@ class Settings(EnvironmentSettings):
     """Header that the trusted proxies append to; an HTTP API in front of a load balancer appends to `forwarded`."""
     api_keys: Annotated[tuple[InstanceOf[ApiKey], ...], BeforeValidator(_parsed(parse_keys)), Field(repr=False)] = ()
     """Keys that open the API, as in `ci:KEY,KEY`, each the key or its SHA-256 in hex; unset, it is open. A secret."""
-    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_parsed(_listed))] = ()
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_parsed(_origins))] = ()
     """Origins whose pages may call the API from a browser, as in `https://a.example,https://b.example`, or `*`."""
     drain_seconds: Annotated[int, Field(ge=0, le=60)] = 5
     """Seconds from SIGTERM, when /ready turns 503, until no request is taken any more (containers)."""
