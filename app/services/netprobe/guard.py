@@ -18,7 +18,11 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NoReturn
 
+from app import __version__
 from app.services.netprobe.addresses import CLOUD, Address, Network, belongs, refusal
+
+AGENT = f"modeshift-netprobe/{__version__}"
+"""What requests of probes say about who sent them."""
 
 _MOST_ADDRESSES = 4
 _LONGEST_NAME = 253
@@ -131,13 +135,14 @@ class Guard:
     """Resolves hosts to addresses that may be probed and connects to exactly those.
 
     `allowed` are networks that may be probed although they are not public, `denied` such as may not although they are.
-    `spend` counts each attempt to reach an address, and raises when there have been enough.
+    `spend` counts each attempt to reach an address, and raises when there have been enough. `agent` is as whom it goes.
     """
 
     ports: Ports
     allowed: Sequence[Network] = ()
     denied: Sequence[Network] = ()
     spend: Callable[[Address], None] = lambda _: None
+    agent: str = AGENT
 
     def permits(self, address: Address) -> bool:
         """Return whether an address may be probed."""

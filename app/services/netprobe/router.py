@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Depends, Query
 
 from app.core.exchange import current
 from app.core.problems import InvalidField, ProblemError, documented
 from app.services.netprobe import examples, models
-from app.services.netprobe.guard import Guard, PortError
+from app.services.netprobe.guard import AGENT, Guard, PortError
 from app.services.netprobe.limits import LimitError
 from app.services.netprobe.prober import Prober
 from app.services.netprobe.settings import NetprobeSettings
@@ -25,6 +25,11 @@ BatchBody = Annotated[models.BatchRequest, Body(openapi_examples=examples.questi
 
 R = TypeVar("R", bound=models.Result)
 
+_RESPONSES = documented(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS)
+_RESPONSES[HTTPStatus.TOO_MANY_REQUESTS]["headers"] = {
+    "Retry-After": {"description": "Seconds until it is worth asking again.", "schema": {"type": "integer"}}
+}
+
 
 def router(environ: Mapping[str, str]) -> APIRouter:
     """Return the routes for an environment; raises `SettingsError` when a setting is wrong."""
@@ -32,7 +37,8 @@ def router(environ: Mapping[str, str]) -> APIRouter:
     routes = APIRouter(
         prefix="/v1/probes",
         tags=["probes"],
-        responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS),
+        responses=_RESPONSES,
+        dependencies=[Depends(_no_probe)],
     )
 
     _add_posts(routes, prober)
@@ -102,6 +108,13 @@ def _add_gets(routes: APIRouter, prober: Prober) -> None:
     async def get_ping(query: Annotated[models.PingQuery, Query()]) -> models.PingResult:
         """Send echo requests, or connect where ICMP is not permitted; for a browser or a shell."""
         return await _answered(prober, models.PingRequest.model_construct(**dict(query)), "query")
+
+
+async def _no_probe() -> None:
+    """Refuse what a probe sent: one that is told to probe this service would go round until its URL ends."""
+    exchange = current.get()
+    if exchange and exchange.headers.get(b"user-agent", b"").startswith(AGENT.partition("/")[0].encode()):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "This was sent by a probe; a probe is no way to send another.")
 
 
 async def _answered(prober: Prober, request: models.Question[R], place: str = "body") -> R:

@@ -12,7 +12,7 @@ from pydantic import AliasGenerator, BeforeValidator, ConfigDict, Field, Instanc
 from app.core.rate_limit import Rate
 from app.core.settings import Environment, EnvironmentSettings
 from app.services.netprobe.addresses import CLOUD, Network
-from app.services.netprobe.guard import Guard, Ports
+from app.services.netprobe.guard import AGENT, Guard, Ports
 from app.services.netprobe.limits import Limits
 
 
@@ -44,6 +44,8 @@ class NetprobeSettings(EnvironmentSettings):
     """Public networks that may not be probed, as in `198.51.100.0/24`: those that mean something of yours."""
     allow_private: Networks = ()
     """Networks that may be probed although they are not public, as in `127.0.0.1/32`; for tests, in dev only."""
+    contact: Annotated[str, Field(pattern=r"^((https?://|mailto:)[^\s()<>\\\"]{1,200})?$")] = ""
+    """Where those who are probed can ask about it, as in `https://example.com/probes`; sent with every HTTP request."""
     cache_seconds: Annotated[float, Field(ge=0, le=60)] = 5
     """How long an answer is given again to the same question; 0 probes every time."""
     at_once: Places = 64
@@ -88,4 +90,5 @@ class NetprobeSettings(EnvironmentSettings):
         """Return the guard these settings ask for, which counts what it sends out."""
         runtime = re.search(r":(\d+)", self.lambda_api)
         ports = self.ports.without(int(runtime[1])) if runtime else self.ports
-        return Guard(ports, self.allow_private, self.deny, limits.spend)
+        agent = f"{AGENT} (+{self.contact})" if self.contact else AGENT
+        return Guard(ports, self.allow_private, self.deny, limits.spend, agent)

@@ -274,6 +274,7 @@ def test_closing_a_port_closes_no_other(closed: int, ranges: list[tuple[int, int
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("NETPROBE_CONTACT", "https://example.com/)\r\nX: y"),
         ("NETPROBE_DENY", "everything"),
         ("NETPROBE_CACHE_SECONDS", "61"),
         ("NETPROBE_AT_ONCE", "0"),

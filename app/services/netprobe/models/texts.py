@@ -29,6 +29,9 @@ _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2
 _URL = rf"^https?://(?:{_NAME}|{_IPV4}|\[(?:{_IPV6})\])(?::{_PORT})?(?:[/?#][!-\[\]-~]*)?$"
 
 _NAME_OR_IPV4 = re.compile(f"{_NAME}|{_IPV4}")
+# What urlsplit overlooks: text between the bracket and the port, a colon with no port, zeros before one.
+_PLACE = re.compile(rf"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::{_PORT})?")
+
 _LONGEST_HOST = 253
 _LONGEST_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -103,6 +106,8 @@ def parse_url(text: str) -> Target:
     host = _host_of(parts)
     if parts.port == 0:
         raise ValueError("0 is no port")
+    if not _PLACE.fullmatch(parts.netloc):
+        raise ValueError("write a host and, if need be, a port, as in http://example.com:8080/")
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     return Target(host, parts.port or _DEFAULT_PORTS[parts.scheme], path, parts.scheme == "https")
 

@@ -12,7 +12,6 @@ from urllib.parse import quote, urljoin
 
 import h11
 
-from app import __version__
 from app.services.netprobe.guard import Guard
 from app.services.netprobe.models import HttpQuery, HttpResult
 from app.services.netprobe.models.http import Hop, Secured
@@ -23,7 +22,6 @@ from app.services.netprobe.probes.secure import Streams, streams, tls_of, trust
 from app.services.netprobe.probes.series import count, reach, series, settle
 from app.services.netprobe.probes.trace import ProbeFailedError, Trace
 
-_USER_AGENT = f"modeshift-netprobe/{__version__}"
 _CHUNK = 16 * 1024
 _LONGEST_BODY = 256 * 1024
 _LONGEST_LOCATION = 2048
@@ -147,7 +145,7 @@ async def _fetch(trace: Trace, there: Reach, target: Target, method: str, answer
         async with streams(trace, connection, security) as opened:
             if security:
                 answer.tls = _secured(tls_of(opened))
-            await _exchange(trace, opened, _request(method, target), answer)
+            await _exchange(trace, opened, _request(method, target, there.guard.agent), answer)
     except h11.RemoteProtocolError:
         # Without the library's words: they quote what came, and no probe reads out what a port says.
         raise ProbeFailedError("protocol", "The answer is not HTTP, or not all of it.") from None
@@ -165,10 +163,10 @@ def _secured(tls: ssl.SSLObject) -> Secured:
     )
 
 
-def _request(method: str, target: Target) -> h11.Request:
+def _request(method: str, target: Target, agent: str) -> h11.Request:
     headers = [
         ("Host", target.authority),
-        ("User-Agent", _USER_AGENT),
+        ("User-Agent", agent),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
