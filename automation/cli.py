@@ -14,9 +14,10 @@ import typer
 from automation import bootstrap, operations, recovery, render, verify
 from automation import doctor as doctor_report
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
+from automation.cost_cli import cost
 from automation.errors import Exit, UserError
 from automation.operations import Result
-from automation.project import Project, find_project
+from automation.project import choose_stacks, find_project
 from automation.sandbox_cli import sandbox
 from automation.screen import Screen, ask
 from stacks.load import describe, load
@@ -29,6 +30,7 @@ app = typer.Typer(
     help="Bring stacks up as Lambda functions or containers, by configuration.",
 )
 app.add_typer(sandbox, name="sandbox")
+app.add_typer(cost, name="cost")
 
 Stacks = Annotated[list[str] | None, typer.Option("--stack", "-s", help="Stack to work on; repeatable.")]
 AllStacks = Annotated[bool, typer.Option("--all", help="Every stack that has a file.")]
@@ -158,7 +160,7 @@ def outputs(
     screen = Screen.open(as_json)
     with screen.errors():
         project = find_project()
-        chosen = _stacks(project, stack, all_stacks=False)
+        chosen = choose_stacks(project, stack, all_stacks=False)
         with open_session(project, chosen[0], choose(cloud)) as session:
             values = operations.outputs(session)
         if not values:
@@ -183,7 +185,7 @@ def config(stack: Stacks = None, cloud: CloudOption = None, as_json: Json = Fals
     screen = Screen.open(as_json)
     with screen.errors():
         project = find_project()
-        name = _stacks(project, stack, all_stacks=False)[0]
+        name = choose_stacks(project, stack, all_stacks=False)[0]
         rows = describe(load(project.root, name, fallback=fallback_settings(choose(cloud))))
         if as_json:
             screen.document({key: {"value": value, "origin": origin} for key, value, origin in rows})
@@ -263,7 +265,7 @@ def _each(
     with screen.errors():
         project = find_project()
         where = choose(cloud)
-        chosen = _stacks(project, names, all_stacks)
+        chosen = choose_stacks(project, names, all_stacks=all_stacks)
         for name in chosen:
             load(project.root, name, fallback=fallback_settings(where))
         for name in chosen:
@@ -303,20 +305,6 @@ def _bring_up(
     result = operations.up(session, screen.console, expected, refresh=refresh)
     screen.result(session, result, again)
     return result
-
-
-def _stacks(project: Project, names: Sequence[str] | None, all_stacks: bool) -> list[str]:
-    if all_stacks and names:
-        raise UserError("--all and --stack exclude each other.", hint="Name stacks, or take all of them.")
-    chosen = project.stacks() if all_stacks else list(names or ())
-    if not chosen:
-        known = project.stacks()
-        if len(known) != 1:
-            raise UserError("Which stack?", hint=f"Add --stack NAME (here: {', '.join(known) or 'none yet'}) or --all.")
-        chosen = known
-    for name in chosen:
-        project.stack_file(name)
-    return chosen
 
 
 def _with_expectation(result: Result, expect_no_changes: bool) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +77,22 @@ def find_project(start: Path | None = None) -> Project:
             local = os.environ.get("MODESHIFT_LOCAL")
             return Project(folder, Path(local).resolve() if local else folder / ".modeshift")
     raise UserError(f"No Pulumi.yaml in {here} or above.", hint="Run modeshift inside the project's folder.")
+
+
+def choose_stacks(project: Project, names: Sequence[str] | None, *, all_stacks: bool) -> list[str]:
+    """Return the stacks a command works on: those named, all of them, or the only one there is.
+
+    Raises:
+        UserError: it is not clear which, or there is no file of that name.
+    """
+    if all_stacks and names:
+        raise UserError("--all and --stack exclude each other.", hint="Name stacks, or take all of them.")
+    known = project.stacks()
+    chosen = known if all_stacks else list(names or ())
+    if not chosen:
+        if len(known) != 1:
+            raise UserError("Which stack?", hint=f"Add --stack NAME (here: {', '.join(known) or 'none yet'}) or --all.")
+        chosen = known
+    for name in chosen:
+        project.stack_file(name)
+    return chosen

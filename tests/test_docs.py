@@ -39,12 +39,16 @@ def commands(text: str) -> list[list[str]]:
 
 def unknown(words: list[str]) -> str:
     """Return what of a command does not exist, nothing when all does."""
-    node = COMMAND
+    node, is_value = COMMAND, False
     for word in words:
-        if word.startswith("-"):
-            known = {option for parameter in node.params for option in (*parameter.opts, *parameter.secondary_opts)}
-            if word.partition("=")[0] not in known | {"--help"}:
+        if is_value:
+            is_value = False
+        elif word.startswith("-"):
+            known = {name: option for option in node.params for name in (*option.opts, *option.secondary_opts)}
+            name, given, _ = word.partition("=")
+            if name not in {*known, "--help"}:
                 return f"{word} of {' '.join(words)}"
+            is_value = not given and name in known and not getattr(known[name], "is_flag", False)
         elif hasattr(node, "commands") and word != "…":
             if word not in node.commands:
                 return f"{word} in {' '.join(words)}"

@@ -22,6 +22,10 @@ class BudgetCheck:
         """Whether what is expected is more than what is allowed. What is unknown cannot exceed anything."""
         return cents(self.expected) > self.monthly
 
+    def document(self) -> dict[str, object]:
+        """Return the result as JSON's plain types."""
+        return {"monthly": str(self.monthly), "expected": str(cents(self.expected)), "exceeded": self.exceeded}
+
     def sentence(self) -> str:
         """Return the result in words."""
         at_least = " at least" if self.unknown else ""

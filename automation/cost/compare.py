@@ -43,6 +43,7 @@ class Workload:
     function_architecture: Architecture = Architecture.ARM64
     task_architecture: Architecture = Architecture.ARM64
     fewest_tasks: int = 1
+    public_tasks: bool = False
     front_door: FrontDoorKind = FrontDoorKind.HTTP_API
     zones: int = 2
     requests_per_target: int | None = None
@@ -141,6 +142,8 @@ class _Model:
         processor, hours = self.workload.task_architecture.value, self.usage.hours
         cpu, memory = Decimal(self.workload.cpu) / _UNITS, Decimal(self.workload.memory) / _UNITS
         hour = self._cost(f"fargate.vcpu.{processor}", cpu) + self._cost(f"fargate.gb.{processor}", memory)
+        if self.workload.public_tasks:
+            hour += self._cost("ipv4.hours", Decimal(1))
         return self.tasks(requests) * hours * hour + self._door(requests, balanced=True)
 
     def on_eks(self, requests: Decimal) -> Decimal:
@@ -191,7 +194,8 @@ class _Model:
             f"the busiest hour is {plain(compared.peak_factor)} times the average one; so many tasks run all month, "
             f"at least {workload.fewest_tasks}",
             f"EKS runs in Auto Mode on two or more {_NODES[workload.task_architecture]}, with two or more pods",
-            f"front door {workload.front_door.value}; without data, logs, NAT gateways and endpoints, which do not differ",
+            f"front door {workload.front_door.value}; without logs, data, NAT gateways and endpoints, which are the "
+            "same on each",
         ]
         target = workload.requests_per_target
         if target is not None and target < compared.task_requests_per_second * 60:

@@ -177,8 +177,10 @@ def profile(name: str) -> Usage:
     return Usage.model_validate(_read(_FOLDER / f"{name}.yaml"))
 
 
-def load_usage(name: str | None) -> Usage:
+def load_usage(name: str | None, folder: Path | None = None) -> Usage:
     """Return a profile by its name, or a file of one's own laid over the profile that it names in `basedOn`.
+
+    A file is looked for from the current folder, then from `folder`.
 
     Raises:
         UserError: There is no such profile or file, or the file says what nobody understands.
@@ -186,8 +188,8 @@ def load_usage(name: str | None) -> Usage:
     """
     if name is None or name in PROFILES:
         return profile(name or PROFILES[0])
-    path = Path(name)
-    if not path.is_file():
+    path = next((each for each in (Path(name), (folder or Path()) / name) if each.is_file()), None)
+    if path is None:
         near = nearest(name, PROFILES)
         meant = f"Did you mean {near}? " if near else ""
         raise UserError(f"There is no usage file {name}.", hint=f"{meant}Profiles are {', '.join(PROFILES)}.")

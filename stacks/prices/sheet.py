@@ -75,9 +75,9 @@ class Price(_Entry):
     def document(self) -> dict[str, object]:
         """Return the price as the file writes it: what is not said there is left out."""
         known = self.model_dump(by_alias=True, exclude_defaults=True, exclude={"tiers", "date"})
-        figures: dict[str, object] = {"tiers": [[_plain(limit), str(usd)] for limit, usd in self.tiers]}
+        figures: dict[str, object] = {"tiers": [[_plain(limit), f"{usd:f}"] for limit, usd in self.tiers]}
         if len(self.tiers) == 1:
-            figures = {"usd": str(self.tiers[0].usd)}
+            figures = {"usd": f"{self.tiers[0].usd:f}"}
         plain = {key: _plain(value) if isinstance(value, Decimal) else value for key, value in known.items()}
         order = ("per", "unit", "offer", "usageType", "filter", "scope", "date", "source", "free", "pool")
         rest = {**plain, "date": self.date}
