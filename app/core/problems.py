@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.core.exchange import current, exchange_of
@@ -25,6 +26,7 @@ _TITLES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _log = logging.getLogger("app.errors")
 
 
@@ -139,11 +141,21 @@ def _of_problem(_: Request, error: Exception) -> JSONResponse:
     return problem(raised.status, raised.detail, raised.errors, raised.headers)
 
 
-def _of_http(_: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     raised = cast("HTTPException", error)
     status = HTTPStatus(raised.status_code)
     detail = raised.detail if raised.detail != status.phrase else status.description or status.phrase
-    return problem(status, detail, headers=raised.headers)
+    headers = {"Allow": _allowed(request)} if status == HTTPStatus.METHOD_NOT_ALLOWED else raised.headers
+    return problem(status, detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    # Where a path has a route per method, Starlette names the methods of the first alone.
+    def answers(method: str) -> bool:
+        scope = dict(request.scope, method=method)
+        return any(route.matches(scope)[0] is Match.FULL for route in cast("FastAPI", request.app).routes)
+
+    return ", ".join(method for method in _METHODS if answers(method))
 
 
 def _of_validation(_: Request, error: Exception) -> JSONResponse:
