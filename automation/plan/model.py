@@ -149,13 +149,13 @@ class Plan:
             self._patterns = _patterns((prelude.get("config") or {}).get(_PATTERNS_KEY))
 
     def seal(self) -> None:
-        """Hide what only the whole run tells: the stack's own patterns, and secrets seen in clear elsewhere."""
+        """Close a plan whose run has ended: sort it, and hide what only the whole run tells to be secret."""
         masks = Masks(self._patterns, self._leaks)
         self.outputs_before, self.outputs_after = masks.tree(self.outputs_before), masks.tree(self.outputs_after)
         self.diagnostics = [replace(one, message=masks.text(one.message)) for one in self.diagnostics]
         self.changes = {
             urn: replace(change, before=masks.tree(change.before), after=masks.tree(change.after))
-            for urn, change in self.changes.items()
+            for urn, change in sorted(self.changes.items())
         }
 
     def counts(self) -> dict[str, int]:
@@ -164,7 +164,7 @@ class Plan:
         return {op.value: tally[op] for op in COUNTED}
 
     def changed(self) -> list[Change]:
-        """Return everything that is not `same` or `read`, in the engine's order."""
+        """Return everything that is not `same` or `read`."""
         return [change for change in self.changes.values() if change.op not in {Op.SAME, Op.READ}]
 
     def errors(self) -> list[Diagnostic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from enum import StrEnum
 from automation.plan.values import Hidden, Value
 
 _LISTED = 6
+_NO_NAME = re.compile(r"[^A-Za-z0-9]")
 
 
 class Gravity(StrEnum):
@@ -81,8 +83,8 @@ def becomes(before: Value, after: Value) -> Words:
 
 
 def kind(token: str) -> str:
-    """Return the short name of a resource type: `Function` for `aws:lambda/function:Function`."""
-    return token.rsplit(":", 1)[-1]
+    """Return a resource type's short name, letters and digits only: `Function` of `aws:lambda/function:Function`."""
+    return _NO_NAME.sub("", token.rsplit(":", 1)[-1])
 
 
 def noun(count: int, one: str, many: str = "") -> str:
