@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import socket
 import statistics
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -287,3 +289,27 @@ def test_closing_a_port_closes_no_other(closed: int, ranges: list[tuple[int, int
 def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}="):
         NetprobeSettings.from_environ({name: value})
+
+
+def doors(source: str) -> list[str]:
+    """Return the calls that open a way out by themselves."""
+    found: list[str] = []
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func)
+        if name.rpartition(".")[2] in WAYS_OUT and not any(each.arg == "sock" for each in call.keywords):
+            found.append(name)
+    return found
+
+
+WAYS_OUT = {"socket", "create_connection", "create_datagram_endpoint", "getaddrinfo", "open_connection", "urlopen"}
+# The way to this machine's own DNS server, which no caller can choose.
+OTHER_DOORS = {"resolver.py": ["socket.socket"]}
+
+
+def test_sockets_of_probes_are_opened_by_the_guard_alone() -> None:
+    folder = Path(module.__file__).parent
+    found = {path.name: doors(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")}
+    assert {name: calls for name, calls in found.items() if calls and name != "guard.py"} == OTHER_DOORS
+    assert doors("asyncio.open_connection(host, 80); dns.query.udp(q); asyncio.open_connection(sock=s)") == [
+        "asyncio.open_connection"
+    ]
