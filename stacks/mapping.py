@@ -146,7 +146,12 @@ def service_args(
         architecture=side.architecture.value,
         health_path=service.health,
         # One package holds every service; this one serves the one it is deployed for, at the route of the front door.
-        environment={"ENVIRONMENT": settings.environment, "SERVICES": f"{name}={service.route}", **service.env},
+        environment={
+            "ENVIRONMENT": settings.environment,
+            "SERVICES": f"{name}={service.route}",
+            **_proxies(settings, name),
+            **service.env,
+        },
         secrets=[secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())],
         size=Size(cpu=service.size.cpu, memory=service.size.memory),
         scaling=scaling(service.scaling),
@@ -154,6 +159,16 @@ def service_args(
         log_retention_days=settings.log_retention_days,
         key_arn=key_arn,
     )
+
+
+def _proxies(settings: StackSettings, name: str) -> dict[str, str]:
+    """Return how a service learns who called, which limits and logs go by."""
+    if settings.compute_of(name) is Compute.LAMBDA:
+        return {}  # an event says it
+    if settings.front_door is FrontDoorKind.ALB:
+        return {"TRUSTED_PROXIES": "1"}
+    # The API names the caller in this header alone; the load balancer behind it adds the VPC link to the other one.
+    return {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}
 
 
 def secret_ref(variable: str, reference: str) -> SecretRef:

@@ -219,6 +219,23 @@ def test_service_knows_its_environment(accepted: Accepted) -> None:
     assert args.log_retention_days == 14
 
 
+@pytest.mark.parametrize(
+    ("mode", "front_door", "believed"),
+    [
+        ("serverless", "http-api", {}),
+        ("serverless", "alb", {}),
+        ("container", "alb", {"TRUSTED_PROXIES": "1"}),
+        ("container", "http-api", {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}),
+    ],
+)
+def test_service_knows_whom_to_believe_about_callers(
+    accepted: Accepted, mode: str, front_door: str, believed: dict[str, str]
+) -> None:
+    given = {"mode": mode, "frontDoor": front_door, "image": IMAGE, "container": {"placement": "public"}}
+    args = service_args(accepted(**given).settings, "netprobe", artifact=ImageArtifact(reference=IMAGE), key_arn=None)
+    assert {name: args.environment[name] for name in args.environment if "PROX" in name} == believed
+
+
 def test_scaling_is_taken_over_in_the_order_of_names(accepted: Accepted) -> None:
     given = {
         "min": 2,
