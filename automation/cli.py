@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from automation import bootstrap, operations, recovery, render, verify
+from automation import bootstrap, new_service, operations, recovery, render, verify
 from automation import doctor as doctor_report
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.cost_cli import cost
@@ -191,6 +191,21 @@ def config(stack: Stacks = None, cloud: CloudOption = None, as_json: Json = Fals
             screen.document({key: {"value": value, "origin": origin} for key, value, origin in rows})
         else:
             screen.console.print(render.settings_view(rows))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the service, as in sos-broadcast.")],
+    route: Annotated[str | None, typer.Option("--route", help="Path prefix it owns; unset, its name.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a service that works: a folder with a manifest, and tests. Deleting the folder removes it."""
+    screen = Screen.open(as_json)
+    with screen.errors():
+        made = new_service.create(find_project(), name, route)
+        headline = f"{made.name}, which answers at {made.route}:"
+        screen.console.print(render.steps_view([(headline, made.files), *made.steps]), soft_wrap=True)
+        screen.document(made.document())
 
 
 @app.command()

@@ -26,17 +26,22 @@ _TAG_KEY: Final = re.compile(r"[\w\s.:/=+\-@]{1,128}")
 _TAG_VALUE: Final = re.compile(r"[\w\s.:/=+\-@]{0,256}")
 _TAGS_OF_OURS: Final = {"environment": "environment", "owner": "owner", "cost-center": "costCenter"}
 _MOST_TAGS: Final = 50 - 6
-_NAME_FORM: Final = "lower-case letters, digits and single hyphens, a letter first"
+NAME_FORM: Final = "lower-case letters, digits and single hyphens, a letter first"
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be the name of a stack or a service."""
+    return _NAME.fullmatch(text) is not None
 
 
 def names(subject: Subject) -> Iterator[Finding]:
     """Refuse names that AWS resources cannot carry, or have no room for."""
-    if not _NAME.fullmatch(subject.stack):
+    if not is_name(subject.stack):
         yield Finding(
             path=("pulumi:stack",),
             value=subject.stack,
             why="the stack's name cannot be part of AWS names",
-            allowed=_NAME_FORM,
+            allowed=NAME_FORM,
         )
     elif len(subject.stack) > stack_name_budget():
         why = f"has {len(subject.stack)} characters, and the names of what every stack has leave it fewer"
@@ -45,10 +50,8 @@ def names(subject: Subject) -> Iterator[Finding]:
     room = service_name_budget(subject.stack)
     for service in subject.settings.services:
         path: Path = ("services", service)
-        if not _NAME.fullmatch(service):
-            yield Finding(
-                path=path, value=service, why="is not a name that AWS resources can carry", allowed=_NAME_FORM
-            )
+        if not is_name(service):
+            yield Finding(path=path, value=service, why="is not a name that AWS resources can carry", allowed=NAME_FORM)
         elif len(service) > room > 0:
             full, most = f"{subject.stack}-{service}", len(f"{subject.stack}-") + room
             why = f"{full} has {len(full)} characters; stack and service together have {most}"

@@ -58,6 +58,12 @@ def local() -> Client:
 
 
 @pytest.fixture
+def app_with() -> Callable[..., Client]:
+    """Give the app an environment of the test's own."""
+    return lambda **environ: Client(environ)
+
+
+@pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start a listener that hands each connection to a function; returns its port."""
     listeners: list[socket.socket] = []
