@@ -18,6 +18,7 @@ from typing import Any
 
 Event = Mapping[str, Any]
 
+_OWNER_ONLY = 0o600
 _CREATIONS = frozenset({"create", "create-replacement"})
 _KEPT = ("type", "urn", "id", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
 _NO_ANSWER = re.compile(
@@ -51,7 +52,8 @@ def recorded(folder: Path, stack: str, command: str) -> Iterator[Path]:
     """Yield the file for a run's event log; it goes with the block unless `unseen` finds something in it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stack}.{command}.{os.getpid()}.jsonl"
-    with path.open("a", encoding="utf-8") as lock:
+    # Events may hold in clear what is secret: what a property had before it became one.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _OWNER_ONLY), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield path

@@ -11,7 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from automation.markdown.escape import visible
 from automation.plan import Change, Diagnostic, Op, Plan
+from automation.plan.remarks import Gravity, Quoted, Remark, kind, noun, remarks
 
 _SIGN = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-", Op.SAME: " ", Op.READ: " "}
 _STYLE = {
@@ -23,6 +25,7 @@ _STYLE = {
     Op.READ: "dim",
 }
 _PAST = {Op.CREATE: "created", Op.UPDATE: "updated", Op.REPLACE: "replaced", Op.DELETE: "deleted"}
+_GRAVITY = {Gravity.DANGER: "red", Gravity.WARNING: "yellow", Gravity.NOTE: ""}
 _MOST_PROPERTIES = 4
 
 
@@ -35,10 +38,12 @@ def plan_view(plan: Plan, before: str = "") -> RenderableType:
     if before:
         parts.append(Text(before, style="bold"))
     parts.append(_by_component(plan, changed))
-    if worth := [change for change in changed if change.op is not Op.CREATE]:
+    if worth := [change for change in changed if change.op is not Op.CREATE and not change.noisy]:
         parts.append(Padding(_details(worth), (1, 0, 0, 0)))
-    if lost := [change for change in changed if change.destructive]:
-        parts.append(Padding(_data_loss(lost), (1, 0, 0, 0)))
+    if noisy := sum(change.noisy for change in changed):
+        parts.append(Text(f"and {noun(noisy, 'update')} of nothing but tags or hashes", style="dim"))
+    if said := remarks(plan):
+        parts.append(Padding(Group(*(_remark(one) for one in said)), (1, 0, 0, 0)))
     parts.append(Padding(counts_line(plan.counts()), (1, 0, 0, 0)))
     return Group(*parts)
 
@@ -107,11 +112,6 @@ def settings_view(rows: Sequence[tuple[str, object, str]]) -> Table:
     return table
 
 
-def kind(token: str) -> str:
-    """Return the short name of a resource type: `Function` for `aws:lambda/function:Function`."""
-    return token.rsplit(":", 1)[-1]
-
-
 def seconds(value: float) -> str:
     """Return a length of time as people say it."""
     minutes, rest = divmod(value, 60)
@@ -159,11 +159,11 @@ def _details(changes: Sequence[Change]) -> Table:
     return table
 
 
-def _data_loss(changes: Sequence[Change]) -> RenderableType:
-    lines = [Text("These hold data, and the data goes with them:", style="bold red")]
-    for change in changes:
-        lines.append(Text(f"  {_SIGN[change.op]} {change.op} {kind(change.type)} {change.name}", style="red"))
-    return Group(*lines)
+def _remark(remark: Remark) -> Text:
+    line = Text("• ", style=_GRAVITY[remark.gravity])
+    for part in remark.words:
+        line.append(visible(part), style="bold" if isinstance(part, Quoted) else None)
+    return line
 
 
 def _flatten(outputs: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:

@@ -74,7 +74,7 @@ def details(summary: str, body: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def table(header: Iterable[str], alignment: str, rows: Iterable[Iterable[str]]) -> str:
+def table(header: Iterable[str], alignment: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table; `alignment` has a letter per column, `r` for the right."""
     rules = ["--:" if letter == "r" else "---" for letter in alignment]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rules, *rows))

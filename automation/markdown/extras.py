@@ -103,5 +103,6 @@ def drift_details(drift: Plan | None, most: int) -> Iterator[str]:
 
 
 def _violation(one: Violation) -> str:
-    fix = f" To fix it: {code(one.remediation.rstrip('. '), VALUE)}." if one.remediation else ""
-    return f"{code(one.policy)} on {code(one.resource)}: {code(one.message.rstrip('. '), VALUE)}.{fix}"
+    message, remedy = (code(words.rstrip(". "), VALUE) for words in (one.message, one.remediation))
+    fix = f" To fix it: {remedy}." if one.remediation else ""
+    return f"{code(one.policy)} on {code(one.resource)}: {message}.{fix}"

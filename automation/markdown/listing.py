@@ -68,7 +68,8 @@ def listing(plan: Plan, detail: Detail, most: int = VALUE) -> list[str]:
 
 def heading(change: Change) -> str:
     """Return the line of one resource: what happens to it, and why."""
-    line = f"{_SIGN[change.op]} {change.op} {kind(change.type)} {one_line(change.name)}"
+    what = kind(change.type) if change.custom else f"component {kind(change.type)}"
+    line = f"{_SIGN[change.op]} {change.op} {what} {one_line(change.name)}"
     if change.op is Op.REPLACE:
         line += f" because of {', '.join(one_line(cause) for cause in change.causes)}" if change.causes else ""
         line += ", which follows from another replacement" if change.follows else ""
@@ -82,7 +83,7 @@ def _group(plan: Plan, urn: str, members: Sequence[Change], detail: Detail, most
     named = f"{one_line(top.name)} ({kind(top.type)})" if top else one_line(urn.rsplit("::", 1)[-1])
     tally = Counter(change.op for change in members)
     yield f"@@ {named}: {', '.join(f'{tally[op]} to {op}' for op in _RANK if tally[op])} @@"
-    ordered = sorted(members, key=lambda c: (_RANK[c.op], c.type, c.name, c.urn))
+    ordered = sorted(members, key=lambda c: (_RANK[c.op], c.custom, c.type, c.name, c.urn))
     if detail >= Detail.NO_NAMES:
         yield from _by_type([c for c in ordered if c.op in {Op.UPDATE, Op.CREATE}])
         ordered = [c for c in ordered if c.op in {Op.REPLACE, Op.DELETE}]

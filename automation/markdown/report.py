@@ -24,6 +24,9 @@ SUMMARY_LIMIT = 1_000_000
 _RESERVED = 1_024
 _SMALLEST_SECTION = 1_200
 _MOST_QUIET = 20
+_COLUMNS = ("stack", "mode", "+ create", "~ update", "± replace", "- delete", "USD a month", "policy", "drift")
+_OPTIONAL = _COLUMNS[6:]
+_NUMBERS = range(2, 7)
 _NOTES = {
     Basis.LIVE: "",
     Basis.PROGRAM: (
@@ -125,17 +128,20 @@ def _title(stacks: Sequence[StackReport]) -> str:
 
 
 def _overview(stacks: Sequence[StackReport]) -> str:
-    header = ("stack", "mode", "+ create", "~ update", "± replace", "- delete", "USD a month", "policy", "drift")
-    return table(header, "llrrrrrll", (_row(stack) for stack in stacks))
+    """Return the table of all stacks, without the columns that say nothing about any."""
+    rows = [_row(stack) for stack in stacks]
+    used = [i for i, name in enumerate(_COLUMNS) if name not in _OPTIONAL or any(row[i] for row in rows)]
+    chosen = ([row[i] for i in used] for row in rows)
+    return table([_COLUMNS[i] for i in used], ["r" if i in _NUMBERS else "l" for i in used], chosen)
 
 
-def _row(stack: StackReport) -> tuple[str, ...]:
+def _row(stack: StackReport) -> list[str]:
     counts = stack.plan.counts()
     numbers = [str(counts[op] or "") for op in (Op.CREATE, Op.UPDATE, Op.REPLACE, Op.DELETE)]
     lost = any(change.destructive for change in stack.plan.changed())
     numbers[2:] = [f"**{number}**{' 🛑' if lost else ''}" if number else "" for number in numbers[2:]]
     name = html_code(stack.name) + ("" if stack.ok else " ❌ failed")
-    return (name, _mode(stack), *numbers, _cost_cell(stack), _policy_cell(stack), _drift_cell(stack))
+    return [name, _mode(stack), *numbers, _cost_cell(stack), _policy_cell(stack), _drift_cell(stack)]
 
 
 def _mode(stack: StackReport) -> str:

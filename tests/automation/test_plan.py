@@ -129,8 +129,7 @@ def test_a_person_reads_counts_components_and_causes() -> None:
 
 def test_what_holds_data_is_named_in_plain_sight() -> None:
     text = shown(render.plan_view(build("dev", [step("delete", BUCKET, "dev-data")])))
-    assert "the data goes with them" in text
-    assert "delete Bucket dev-data" in text
+    assert "Bucket dev-data is deleted, and the data goes with it." in text
 
 
 _names = st.text(st.characters(codec="utf-8", exclude_characters=":$"), min_size=1, max_size=40)

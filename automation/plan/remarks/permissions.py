@@ -71,7 +71,8 @@ def _difference(change: Change, before: frozenset[Grant], after: frozenset[Grant
         (more, False, "newly refuses", False),
     ):
         if chosen := [grant for grant in found if grant.allows is allows]:
-            words = (f"{kind(change.type)} ", Quoted(change.name), f" {verb} ", *_spelled(chosen), ".")
+            told = verb.removeprefix("newly ") if change.op is Op.CREATE else verb
+            words = (f"{kind(change.type)} ", Quoted(change.name), f" {told} ", *_spelled(chosen), ".")
             yield Remark("permissions", _gravity(change, chosen, widens=widens), words, [change.urn])
 
 

@@ -84,7 +84,7 @@ def becomes(before: Value, after: Value) -> Words:
 
 def kind(token: str) -> str:
     """Return a resource type's short name, letters and digits only: `Function` of `aws:lambda/function:Function`."""
-    return _NO_NAME.sub("", token.rsplit(":", 1)[-1])
+    return "Provider" if token.startswith("pulumi:providers:") else _NO_NAME.sub("", token.rsplit(":", 1)[-1])
 
 
 def noun(count: int, one: str, many: str = "") -> str:
