@@ -189,7 +189,11 @@ class Guard:
         connection = socket.socket(family, kind, protocol)
         try:
             connection.setblocking(False)  # noqa: FBT003 the standard library names it no other way
-            await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+            if kind == socket.SOCK_STREAM:
+                await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+            else:
+                # Takes no time, and asyncio would look an address for ICMP up.
+                connection.connect((str(address), port))
             peer, own = (ip_address(end[0]) for end in (connection.getpeername(), connection.getsockname()))
             if peer != address or not (self.permits(peer) and (peer != own or self._is_allowed(own))):
                 raise NotPublicError

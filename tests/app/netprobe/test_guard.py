@@ -219,6 +219,15 @@ def test_what_is_sent_is_counted(listener: socket.socket) -> None:
         asyncio.run(guard.connect(address, port))
 
 
+def test_an_echo_request_can_be_sent_where_the_system_lets_us() -> None:
+    try:
+        connection = asyncio.run(LOOPBACK.connect_icmp(ip_address("127.0.0.2")))
+    except PermissionError:
+        pytest.skip("this system lets nobody but its administrator send ICMP (net.ipv4.ping_group_range)")
+    with connection:
+        assert connection.getpeername()[0] == "127.0.0.2"
+
+
 def test_a_datagram_of_another_sender_is_not_heard() -> None:
     async def exchange(server: socket.socket) -> bytes:
         connection = await LOOPBACK.connect_udp(ip_address("127.0.0.1"), server.getsockname()[1])
