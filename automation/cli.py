@@ -16,6 +16,7 @@ from automation import doctor as doctor_report
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.cost_cli import cost
 from automation.errors import Exit, UserError
+from automation.markdown import StackReport, report
 from automation.operations import Result
 from automation.project import choose_stacks, find_project
 from automation.sandbox_cli import sandbox
@@ -48,6 +49,7 @@ def preview(
     as_json: Json = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read back what exists first.")] = False,
     expect_no_changes: ExpectNoChanges = False,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file, too.")] = None,
 ) -> None:
     """Show what `up` would change, and why. Changes nothing."""
     screen = Screen.open(as_json)
@@ -57,7 +59,12 @@ def preview(
         screen.plan(session, result)
         return _with_expectation(result, expect_no_changes)
 
-    _each(screen, stack, all_stacks, cloud, one)
+    def write(results: Sequence[Result], notice: str) -> None:
+        if markdown is not None:
+            stacks = [StackReport(result.plan, ok=result.complete) for result in results]
+            markdown.write_text("\n".join(report(stacks, notice=notice).summary), encoding="utf-8")
+
+    _each(screen, stack, all_stacks, cloud, one, write)
 
 
 @app.command()
@@ -272,7 +279,12 @@ def main() -> None:
 
 
 def _each(
-    screen: Screen, names: Sequence[str] | None, all_stacks: bool, cloud: Cloud | None, one: Callable[[Session], Result]
+    screen: Screen,
+    names: Sequence[str] | None,
+    all_stacks: bool,
+    cloud: Cloud | None,
+    one: Callable[[Session], Result],
+    write: Callable[[Sequence[Result], str], None] = lambda _results, _notice: None,
 ) -> NoReturn:
     """Do one thing to each chosen stack, report all, and end with the gravest code."""
     results: list[Result] = []
@@ -289,6 +301,7 @@ def _each(
                 results.append(one(session))
             if results[-1].code is Exit.INTERRUPTED:
                 break
+        write(results, notice)
     if notice:
         screen.console.print(notice, style="dim")
     screen.document(operations.document(results, notice))

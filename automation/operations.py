@@ -35,6 +35,11 @@ class Result:
     def ok(self) -> bool:
         return self.code is Exit.DONE
 
+    @property
+    def complete(self) -> bool:
+        """Whether it came to its end, whatever somebody expected of it."""
+        return self.code in {Exit.DONE, Exit.CHANGES}
+
     def document(self) -> dict[str, object]:
         """Return the result as JSON's plain types."""
         return {
