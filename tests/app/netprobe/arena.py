@@ -12,7 +12,7 @@ import select
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ from app.core.state import with_state
 
 ALLOWED = "127.0.0.2"
 FORBIDDEN = ("127.0.0.1", "127.0.0.3", "::1")
+
+_TRIES = 20
 
 ENVIRON = {
     "ENVIRONMENT": "dev",
@@ -53,27 +55,39 @@ class Forbidden:
 
 @contextmanager
 def forbidden() -> Iterator[Forbidden]:
-    """Listen where nobody may come."""
-    with socket.create_server((FORBIDDEN[0], 0)) as first:
-        port = first.getsockname()[1]
-        opened = [first]
-        try:
-            for address in FORBIDDEN:
-                family = socket.AF_INET6 if ":" in address else socket.AF_INET
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    if (address, kind) != (FORBIDDEN[0], socket.SOCK_STREAM):
-                        opened.append(_listening(family, kind, address, port))
-            yield Forbidden(port, opened)
-        finally:
-            for each in opened[1:]:
-                each.close()
+    """Listen where nobody may come, at one port of all the addresses that this machine has."""
+    here = [address for address in FORBIDDEN if _has(address)]
+    for _ in range(_TRIES):
+        with ExitStack() as opened:
+            first = opened.enter_context(_listening(here[0], socket.SOCK_STREAM, 0))
+            port = first.getsockname()[1]
+            places = [(address, kind) for address in here for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+            try:
+                rest = [opened.enter_context(_listening(address, kind, port)) for address, kind in places[1:]]
+            except OSError:
+                continue  # somebody else has this port at one of the addresses
+            yield Forbidden(port, [first, *rest])
+            return
+    pytest.fail(f"no port is free at all of {', '.join(here)}")
 
 
-def _listening(family: socket.AddressFamily, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
-    opened = socket.socket(family, kind)
-    opened.bind((address, port))
-    if kind == socket.SOCK_STREAM:
-        opened.listen()
+def _has(address: str) -> bool:
+    try:
+        _listening(address, socket.SOCK_STREAM, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _listening(address: str, kind: socket.SocketKind, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    try:
+        opened.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            opened.listen()
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 
@@ -129,6 +143,8 @@ async def arena(
     app: FastAPI, patch: pytest.MonkeyPatch, *, location: str = "", answers: Sequence[Sequence[str]] = ((),)
 ) -> AsyncIterator[Arena]:
     """Start the app, a web server that redirects to a location, and a DNS server with answers."""
+    if not _has(ALLOWED):
+        pytest.skip(f"this machine has no {ALLOWED}; on macOS: sudo ifconfig lo0 alias {ALLOWED}")
     received: list[str] = []
 
     async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
