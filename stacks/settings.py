@@ -264,6 +264,8 @@ class StackSettings(Settings):
     """Refuse to delete load balancers and stateful resources."""
     access_logs: bool = True
     """One line per request at the front door."""
+    mask_patterns: tuple[str, ...] = ()
+    """Regular expressions; what matches is never shown in a plan or a report. Secrets are hidden without it."""
     image: str | None = None
     """Image by digest for every container service."""
     budget: BudgetSettings | None = None

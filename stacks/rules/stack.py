@@ -106,6 +106,20 @@ def tags(subject: Subject) -> Iterator[Finding]:
             yield Finding(path=path, why=why, allowed="up to 256 letters, digits, spaces and . : / = + - @ _")
 
 
+def masks(subject: Subject) -> Iterator[Finding]:
+    """Refuse patterns that hide nothing, or everything."""
+    for index, pattern in enumerate(subject.settings.mask_patterns):
+        path: Path = ("maskPatterns", index)
+        try:
+            matches_nothing = re.compile(pattern).search("") is not None
+        except re.error as error:
+            yield Finding(path=path, why=f"is not a regular expression: {error}", allowed="Python's regular expressions")
+            continue
+        if matches_nothing:
+            why = "matches where there is nothing, so between any two letters"
+            yield Finding(path=path, why=why, allowed="a pattern that matches at least one character")
+
+
 def blocks(subject: Subject) -> Iterator[Finding]:
     """Refuse what one mode's block cannot mean, the inactive one included."""
     container, serverless = subject.settings.container, subject.settings.serverless
@@ -166,4 +180,4 @@ def _list(services: list[str]) -> str:
     return f"{', '.join(most)} and {last} run" if most else f"{last} runs"
 
 
-RULES: Final[tuple[Rule, ...]] = (names, region, retention, tags, blocks, images)
+RULES: Final[tuple[Rule, ...]] = (names, region, retention, tags, masks, blocks, images)
