@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 
 from automation.cli import app
 from automation.errors import Exit
+from stacks.catalog import Manifest
 from stacks.load import resolve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +69,12 @@ def test_the_check_of_commands_can_fail() -> None:
         "fly in fly",
         "--fast of up --fast",
     ]
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_manifest_in_a_page_is_valid(page: Path) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
+        Manifest.model_validate_json(json.dumps(tomllib.loads(block)), strict=True, by_alias=True, by_name=False)
 
 
 @pytest.mark.parametrize("page", pages())
