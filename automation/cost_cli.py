@@ -42,8 +42,12 @@ def cost_of_stacks(
     cloud: CloudOption = None,
     usage: UsageOption = None,
     lines: Annotated[bool, typer.Option("--lines", help="Every quantity and price instead of sums.")] = False,
-    compare_modes: Annotated[bool, typer.Option("--compare-modes", help="Lambda, Fargate and EKS side by side.")] = False,
-    service: Annotated[str | None, typer.Option("--service", help="Service to compare, where there are several.")] = None,
+    compare_modes: Annotated[
+        bool, typer.Option("--compare-modes", help="Lambda, Fargate and EKS side by side.")
+    ] = False,
+    service: Annotated[
+        str | None, typer.Option("--service", help="Service to compare, where there are several.")
+    ] = None,
     chart: Annotated[Path | None, typer.Option("--chart", help="Draw the comparison: a .png or .svg file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -122,9 +126,7 @@ def _previewed(screen: Screen, session: Session) -> operations.Result:
 
 
 def _compare(screen: Screen, resolved: Resolved, usage: str | None, service: str | None, chart: Path | None) -> None:
-    comparison = compare_computes(
-        workload(resolved.settings, service), load_usage(usage), sheet_for(resolved.region)
-    )
+    comparison = compare_computes(workload(resolved.settings, service), load_usage(usage), sheet_for(resolved.region))
     screen.console.print(view.comparison_view(comparison))
     if chart:
         write_chart(comparison, chart)

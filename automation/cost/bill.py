@@ -54,9 +54,12 @@ class Bill:
             return
         self.lines.append(Line(what, key, price, Range.exactly(quantity), Range.exactly(factor)))
 
-    def bought(self, what: str, cost: Range | Number) -> None:
-        """Add what the usage itself puts a price on."""
-        self.lines.append(Line(what, "usage", None, Range.exactly(1), Range.exactly(1), Range.exactly(cost)))
+    def paid_calls(self, usage: ServiceUsage) -> None:
+        """Add what a service buys elsewhere, at the price that the usage says."""
+        for call in usage.paid_calls:
+            self.assume(f"{plain(call.share * 100)} % of the requests buy {call.name} at {plain(call.usd)} USD")
+            cost = Range.exactly(usage.requests * call.share * call.usd)
+            self.lines.append(Line(call.name, "usage", None, Range.exactly(1), Range.exactly(1), cost))
 
     def hourly(self, what: str, key: str, count: Range | Number = 1, *, factor: Range | Number = 1) -> None:
         """Add something that is billed for every hour of the month."""

@@ -162,7 +162,9 @@ class _Model:
         """Return how many tasks the busiest hour needs, all month."""
         compared = self.usage.compare
         busiest = requests / (self.usage.hours * _SECONDS) * compared.peak_factor
-        return max(_ceiling(busiest / compared.task_requests_per_second), Decimal(self.workload.fewest_tasks), Decimal(1))
+        return max(
+            _ceiling(busiest / compared.task_requests_per_second), Decimal(self.workload.fewest_tasks), Decimal(1)
+        )
 
     def _door(self, requests: Decimal, *, balanced: bool) -> Decimal:
         """Return what the front door costs; an API needs a load balancer only before containers."""
@@ -185,30 +187,27 @@ class _Model:
     def assumptions(self) -> tuple[str, ...]:
         """Return what the comparison rests on."""
         workload, compared = self.workload, self.usage.compare
+        function, task = workload.function_architecture.value, workload.task_architecture.value
+        cpu, memory = plain(Decimal(workload.cpu) / _UNITS), plain(Decimal(workload.memory) / _UNITS)
+        rate, milliseconds = plain(compared.task_requests_per_second), plain(self.service.duration_ms)
+        node = _NODES[workload.task_architecture]
         texts = [
-            f"a function has {workload.memory} MiB ({workload.function_architecture.value}) and takes "
-            f"{plain(self.service.duration_ms)} ms for a request",
-            f"a task or pod has {plain(Decimal(workload.cpu) / _UNITS)} vCPU and "
-            f"{plain(Decimal(workload.memory) / _UNITS)} GB ({workload.task_architecture.value}) and takes "
-            f"{plain(compared.task_requests_per_second)} requests a second",
-            f"the busiest hour is {plain(compared.peak_factor)} times the average one; so many tasks run all month, "
-            f"at least {workload.fewest_tasks}",
-            f"EKS runs in Auto Mode on two or more {_NODES[workload.task_architecture]}, with two or more pods",
-            f"front door {workload.front_door.value}; without logs, data, NAT gateways and endpoints, which are the "
-            "same on each",
+            f"a function has {workload.memory} MiB ({function}) and takes {milliseconds} ms for a request",
+            f"a task or pod has {cpu} vCPU and {memory} GB ({task}) and takes {rate} requests a second",
+            f"tasks for the busiest hour, {plain(compared.peak_factor)} times the average one, run all month",
+            f"at least {workload.fewest_tasks} tasks; EKS in Auto Mode: two or more pods on two or more {node}",
+            f"front door {workload.front_door.value}; logs, data, NAT gateways and endpoints are the same on each",
         ]
         target = workload.requests_per_target
         if target is not None and target < compared.task_requests_per_second * 60:
             texts.append(
-                f"scaling.requestsPerTarget is {target} a minute: autoscaling adds tasks long before "
-                f"{plain(compared.task_requests_per_second)} a second, so that Fargate costs more than this"
+                f"scaling.requestsPerTarget is {target} a minute: autoscaling adds tasks long before {rate} a second, "
+                "so that Fargate costs more than this"
             )
         return tuple(texts)
 
 
-def _break_even(
-    costs: Mapping[Compute, Callable[[Decimal], Decimal]], before: Compute, after: Compute
-) -> BreakEven:
+def _break_even(costs: Mapping[Compute, Callable[[Decimal], Decimal]], before: Compute, after: Compute) -> BreakEven:
     """Return from where on the second is cheaper for good; tasks come in steps, so that it may flip on the way."""
 
     def is_cheaper(requests: Decimal) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import IO, Final
+from typing import Final
 from urllib.request import Request, urlopen
 
 import yaml
@@ -44,7 +44,9 @@ class Renewal:
 
     def changed(self) -> list[str]:
         """Return the prices whose figures are others than before."""
-        return [key for key, price in self.renewed.items() if (old := self.before.get(key)) and old.tiers != price.tiers]
+        return [
+            key for key, price in self.renewed.items() if (old := self.before.get(key)) and old.tiers != price.tiers
+        ]
 
     def document(self) -> dict[str, object]:
         """Return the renewal as JSON's plain types."""
@@ -101,8 +103,7 @@ def _rows(url: str) -> Iterator[tuple[date, Iterator[Row]]]:
     request = Request(url, headers={"Accept-Encoding": "gzip"})  # noqa: S310 the scheme is checked
     with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 as above
         zipped = answer.headers.get("Content-Encoding") == "gzip"
-        stream: IO[bytes] = gzip.GzipFile(fileobj=answer) if zipped else answer
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(gzip.GzipFile(fileobj=answer) if zipped else answer, encoding="utf-8", newline="")
         lines = csv.reader(text)
         day, header = None, None
         for line in lines:
@@ -117,9 +118,7 @@ def _rows(url: str) -> Iterator[tuple[date, Iterator[Row]]]:
         yield day, (dict(zip(names, line, strict=False)) for line in lines)
 
 
-def _renew(
-    renewal: Renewal, wanted: Mapping[str, Price], template: PriceSheet, day: date, rows: Iterator[Row]
-) -> None:
+def _renew(renewal: Renewal, wanted: Mapping[str, Price], template: PriceSheet, day: date, rows: Iterator[Row]) -> None:
     found: dict[str, dict[str, list[Row]]] = {key: {} for key in wanted}
     for row in rows:
         if row.get("TermType") != "OnDemand" or row.get("Currency") != template.currency:
@@ -139,7 +138,9 @@ def _renew(
 
 
 def _is_usage(given: str, wanted: str) -> bool:
-    return given.endswith(wanted) and (given == wanted or _REGION_PREFIX.fullmatch(given.removesuffix(wanted)) is not None)
+    return given.endswith(wanted) and (
+        given == wanted or _REGION_PREFIX.fullmatch(given.removesuffix(wanted)) is not None
+    )
 
 
 def _tiers(product: Sequence[Row]) -> tuple[tuple[Decimal | None, Decimal], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -10,11 +9,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from automation.engine import Event
+from automation.plan.values import Hidden, readable
 
-UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How the engine writes a value that is not known before the run."""
-
-_SECRET: Final = "4dabf18193072939515e22adb298388d"
 _COMPONENT: Final = "modeshift:components:"
 _SERVICES: Final = frozenset({f"{_COMPONENT}LambdaService", f"{_COMPONENT}FargateService"})
 # Steps after which a resource is not the stack's to pay for: gone, or only looked at.
@@ -48,17 +44,25 @@ class Resource:
             if isinstance(value, Sequence) and not isinstance(value, str):
                 value = value[0] if value else None
             if not isinstance(value, Mapping):
-                return None if hidden(value) else default
+                return None if isinstance(value, Hidden) else default
             value = value.get(part, default)
-        return None if hidden(value) else value
+        return None if isinstance(value, Hidden) else value
+
+    def blocks(self, path: str) -> list[Mapping[str, Any]] | None:
+        """Return the blocks of a list, none where there is no list; None where it is not known before the run."""
+        value = self.get(path, [])
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return None
+        return [each if isinstance(each, Mapping) else {} for each in value]
 
     def number(self, path: str, default: int | None = None) -> Decimal | None:
-        """Return a number; None where it is unknown, or missing without a default."""
+        """Return a number from zero up; None where it is unknown, or missing without a default."""
         value = self.get(path, default)
         try:
-            return None if value is None or isinstance(value, bool) else Decimal(str(value))
+            number = None if value is None or isinstance(value, bool) else Decimal(str(value))
         except InvalidOperation:
             return None
+        return number if number is not None and number.is_finite() and number >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,6 @@ def service_name(urn: str) -> str:
     return component.name.removeprefix(f"{component.stack}-")
 
 
-def hidden(value: object) -> bool:
-    """Return whether nobody may or can read a value: unknown, or a secret."""
-    return value == UNKNOWN or (isinstance(value, Mapping) and _SECRET in value)
-
-
 def desired(events: Iterable[Event]) -> Resources:
     """Return what there will be after the run."""
     kept: dict[str, Resource] = {}
@@ -138,7 +137,8 @@ def _steps(events: Iterable[Event]) -> Iterator[Mapping[str, Any]]:
 
 
 def _resource(urn: str, state: Mapping[str, Any]) -> Resource:
-    return Resource(urn, state["type"], state.get("inputs") or {}, state.get("parent", ""), bool(state.get("custom")))
+    inputs = readable(state.get("inputs") or {})
+    return Resource(urn, state["type"], inputs, state.get("parent", ""), bool(state.get("custom")))
 
 
 def _sorted(found: Mapping[str, Resource]) -> Resources:
@@ -148,11 +148,3 @@ def _sorted(found: Mapping[str, Resource]) -> Resources:
 def _type(urn: str) -> str:
     parts = urn.split("::")
     return parts[2].rsplit("$", 1)[-1] if len(parts) > 2 else ""  # noqa: PLR2004 urn:pulumi:stack::project::type::name
-
-
-def from_json(text: object) -> Any:  # noqa: ANN401 JSON
-    """Return what JSON text holds, None where it is unknown or is none."""
-    try:
-        return json.loads(text) if isinstance(text, str) else None
-    except json.JSONDecodeError:
-        return None

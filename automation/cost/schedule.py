@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 _YEAR: Final = 2027
 """Neither a leap year nor the year of any run: the same file gives the same figure on any day."""
 
+_LENGTH: Final = 365
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _ITEM: Final = re.compile(r"(\*|\d+|[A-Z]{3})(?:-(\d+|[A-Z]{3}))?(?:/(\d+))?")
@@ -48,14 +49,11 @@ def shares(moments: Sequence[Moment]) -> dict[Bounds, Decimal] | None:
         return None
     events.sort(key=lambda event: event[0])
     # What the year's last moment set holds until the next year's first one.
-    first = events[0][0]
-    events.append((first + timedelta(days=365), events[-1][1]))
-    total = timedelta(days=365)
-    result: dict[Bounds, Decimal] = {}
+    events.append((events[0][0] + timedelta(days=_LENGTH), events[-1][1]))
+    seconds: dict[Bounds, int] = {}
     for (start, bounds), (end, _) in pairwise(events):
-        seconds = Decimal(int((end - start).total_seconds()))
-        result[bounds] = result.get(bounds, Decimal(0)) + seconds / Decimal(int(total.total_seconds()))
-    return result
+        seconds[bounds] = seconds.get(bounds, 0) + int((end - start).total_seconds())
+    return {bounds: Decimal(count) / Decimal(sum(seconds.values())) for bounds, count in seconds.items()}
 
 
 def _times(moment: Moment) -> list[datetime] | None:
@@ -80,7 +78,7 @@ def _times(moment: Moment) -> list[datetime] | None:
 
 def _year() -> Iterator[date]:
     first = date(_YEAR, 1, 1)
-    return (first + timedelta(days=day) for day in range(365))
+    return (first + timedelta(days=day) for day in range(_LENGTH))
 
 
 def _numbers(field: str, low: int, high: int, names: Sequence[str] = ()) -> set[int] | None:

@@ -198,9 +198,10 @@ def load_usage(name: str | None, folder: Path | None = None) -> Usage:
     if base not in PROFILES:
         raise UserError(f"{name}: basedOn: {base!r} is no profile.", hint=f"Profiles are {', '.join(PROFILES)}.")
     merged = merge(_read(_FOLDER / f"{base}.yaml"), own)
-    if isinstance(listed := merged.get("services"), dict) and isinstance(merged.get("service"), dict):
+    listed, common = merged.get("services"), merged.get("service")
+    if isinstance(listed, dict) and isinstance(common, dict):
         merged["services"] = {
-            service: merge(merged["service"], said) if isinstance(said, dict) else said or merged["service"]
+            service: merge(common, said) if isinstance(said, dict) else said or common
             for service, said in listed.items()
         }
     try:

@@ -60,7 +60,10 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         ]
         table.add_row(plain(requests), *cells, TITLES[cheapest])
     table.columns[0].justify = "right"
-    parts: list[RenderableType] = [Text(f"{comparison.workload.name}: USD a month on each compute\n", style="bold"), table]
+    parts: list[RenderableType] = [
+        Text(f"{comparison.workload.name}: USD a month on each compute\n", style="bold"),
+        table,
+    ]
     parts.append(Text())
     parts += [Text(found.sentence()) for found in comparison.break_evens]
     parts.append(Text("\nThis rests on:", style="dim"))

@@ -6,16 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from automation.cost.bill import Pricer
-from automation.cost.kinds import (
-    fargate,
-    front_doors,
-    functions,
-    kubernetes,
-    network,
-    observability,
-    small,
-    storage,
-)
+from automation.cost.kinds import fargate, front_doors, functions, kubernetes, network, observability, small, storage
 
 PRICED: Final[Mapping[str, Pricer]] = {
     "aws:apigateway/restApi:RestApi": front_doors.rest_api,

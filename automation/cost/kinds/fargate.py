@@ -15,6 +15,7 @@ TASK: Final = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET: Final = "aws:appautoscaling/target:Target"
 SCHEDULE: Final = "aws:appautoscaling/scheduledAction:ScheduledAction"
 
+_STRATEGIES: Final = "capacityProviderStrategies"
 _UNITS: Final = 1024
 _FREE_DISK: Final = 20
 _MOST_OFF: Final = Decimal("0.7")
@@ -49,13 +50,11 @@ def service(bill: Bill) -> None:
         bill.unknown("public addresses", "whether tasks have one is not known before the run")
     elif public:
         bill.hourly("public IPv4", "ipv4.hours", tasks)
-    for call in usage.paid_calls:
-        bill.assume(f"{plain(call.share * 100)} % of the requests buy {call.name} at {plain(call.usd)} USD")
-        bill.bought(call.name, usage.requests * call.share * call.usd)
+    bill.paid_calls(usage)
 
 
 def _is_fargate(resource: Resource) -> bool:
-    providers = [each.get("capacityProvider") for each in resource.get("capacityProviderStrategies") or []]
+    providers = [each.get("capacityProvider") for each in resource.blocks(_STRATEGIES) or []]
     return resource.get("launchType") == "FARGATE" or any(str(name).startswith("FARGATE") for name in providers)
 
 
@@ -75,7 +74,7 @@ def _task(bill: Bill) -> tuple[Decimal, Decimal, str, Decimal] | None:
 
 
 def _tasks(bill: Bill) -> Range | None:
-    """Return how many tasks run: `fewest + busy share × (most − fewest)`, weighted by the schedules' hours."""
+    """Return how many tasks run: `fewest + busy share × (most - fewest)`, weighted by the schedules' hours."""
     targets = bill.resources.beside(bill.resource, TARGET)
     if not targets:
         count = bill.resource.number("desiredCount", 1)
@@ -123,10 +122,10 @@ def _periods(bill: Bill) -> dict[Bounds, Decimal] | None:
 
 def _spot(resource: Resource, tasks: Range) -> Range:
     """Return how many tasks run on Spot: of those beyond each provider's base, its share of the weights."""
-    strategies = {str(each.get("capacityProvider")): each for each in resource.get("capacityProviderStrategies") or []}
-    spot, plain_ = strategies.get("FARGATE_SPOT", {}), strategies.get("FARGATE", {})
-    weight, other = Decimal(spot.get("weight") or 0), Decimal(plain_.get("weight") or 0)
-    base, other_base = Decimal(spot.get("base") or 0), Decimal(plain_.get("base") or 0)
+    strategies = {str(each.get("capacityProvider")): each for each in resource.blocks(_STRATEGIES) or []}
+    spot, on_demand = (Resource("", "", strategies.get(name, {})) for name in ("FARGATE_SPOT", "FARGATE"))
+    weight, other = (each.number("weight", 0) or Decimal(0) for each in (spot, on_demand))
+    base, other_base = (each.number("base", 0) or Decimal(0) for each in (spot, on_demand))
     share = weight / (weight + other) if weight else Decimal(0)
 
     def on_spot(count: Decimal) -> Decimal:

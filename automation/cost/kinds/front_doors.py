@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from automation.cost.bill import KILOBYTES_PER_GB, Bill
@@ -21,7 +21,7 @@ _MINUTE: Final = 60
 
 def load_balancer(bill: Bill) -> None:
     """Price a load balancer by the hour, its public addresses, and its capacity units for what it carries."""
-    kind = {"application": "alb", "network": "nlb"}.get(bill.resource.get("loadBalancerType", "application") or "")
+    kind = {"application": "alb", "network": "nlb"}.get(str(bill.resource.get("loadBalancerType", "application")))
     internal = bill.resource.get("internal", default=False)
     if kind is None or internal is None:
         bill.unknown("hours", "its kind is not priced, or not known before the run")
@@ -44,7 +44,9 @@ def capacity_units(carried: Sequence[ServiceUsage], hours: Decimal) -> Decimal:
     """Return the capacity units of an average hour: the largest of connections, open connections and data."""
     seconds = hours * _SECONDS
     each_second = sum((usage.requests for usage in carried), Decimal(0)) / seconds
-    open_seconds = sum((usage.requests * (_MINUTE + usage.duration_ms / _MILLISECONDS) for usage in carried), Decimal(0))
+    open_seconds = sum(
+        (usage.requests * (_MINUTE + usage.duration_ms / _MILLISECONDS) for usage in carried), Decimal(0)
+    )
     gigabytes = sum((usage.requests * usage.response_kb for usage in carried), Decimal(0)) / KILOBYTES_PER_GB
     return max(each_second / _LCU_CONNECTIONS, open_seconds / seconds / _LCU_ACTIVE, gigabytes / hours)
 
@@ -77,7 +79,7 @@ def rest_stage(bill: Bill) -> None:
 
 def web_acl(bill: Bill) -> None:
     """Price a web ACL, its rules, and the requests it looks at."""
-    rules = bill.resource.get("rules", [])
+    rules = bill.resource.blocks("rules")
     bill.add("web ACL", "waf.acl", 1)
     if rules is None:
         bill.unknown("rules", "they are not known before the run")
@@ -88,10 +90,12 @@ def web_acl(bill: Bill) -> None:
 
 def metered(carried: Sequence[ServiceUsage]) -> Decimal:
     """Return requests as an API counts them: one for each begun 512 KB."""
-    return sum((usage.requests * max(1, -(-usage.response_kb // _METERED_KB)) for usage in carried), Decimal(0))
+    pieces = (max((usage.response_kb / _METERED_KB).to_integral_value(ROUND_CEILING), Decimal(1)) for usage in carried)
+    return sum((usage.requests * count for usage, count in zip(carried, pieces, strict=True)), Decimal(0))
 
 
 def _outbound(bill: Bill, carried: Sequence[ServiceUsage]) -> None:
+    for size in sorted({usage.response_kb for usage in carried}):
+        bill.assume(f"a response has {plain(size)} KB")
     gigabytes = sum((usage.requests * usage.response_kb for usage in carried), Decimal(0)) / KILOBYTES_PER_GB
-    bill.assume(f"responses of {' and '.join(sorted({plain(usage.response_kb) for usage in carried}))} KB") if carried else None
     bill.add("data to the internet", "transfer.internet", gigabytes)

@@ -24,6 +24,7 @@ def function(bill: Bill) -> None:
     resource, usage = bill.resource, bill.service()
     memory = resource.number("memorySize", _DEFAULT_MEMORY)
     bill.add("requests", "lambda.requests", usage.requests)
+    bill.paid_calls(usage)
     if memory is None:
         bill.unknown("duration", "its memory is not known before the run")
         return
@@ -42,9 +43,6 @@ def function(bill: Bill) -> None:
     if resource.get("tracingConfig.mode") == "Active":
         bill.assume(f"X-Ray records {plain(bill.usage.traced_share * 100)} % of the requests")
         bill.add("traces", "xray.traces", usage.requests * bill.usage.traced_share)
-    for call in usage.paid_calls:
-        bill.assume(f"{plain(call.share * 100)} % of the requests buy {call.name} at {plain(call.usd)} USD")
-        bill.bought(call.name, usage.requests * call.share * call.usd)
 
 
 def provisioned(bill: Bill) -> None:

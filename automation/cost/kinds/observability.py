@@ -52,11 +52,11 @@ def _logged(bill: Bill) -> Decimal:
 def alarm(bill: Bill) -> None:
     """Price an alarm by the metrics it looks at."""
     period = bill.resource.number("period", _HIGH_RESOLUTION)
-    queries = bill.resource.get("metricQueries", [])
+    queries = bill.resource.blocks("metricQueries")
     if period is None or queries is None:
         bill.unknown("alarm", "its metrics are not known before the run")
         return
-    metrics = sum(1 for query in queries if query.get("metric")) or 1
+    metrics = sum(1 for query in queries if query.get("metric") is not None) or 1
     bill.add("alarm", f"alarm.{'standard' if period >= _HIGH_RESOLUTION else 'highresolution'}", metrics)
 
 
@@ -69,10 +69,9 @@ def scaling_policy(bill: Bill) -> None:
 
 def cluster(bill: Bill) -> None:
     """Price what Container Insights measures of a cluster; the cluster is free."""
-    settings = bill.resource.get("settings", [])
-    level = None if settings is None else next(
-        (each.get("value") for each in settings if each.get("name") == "containerInsights"), "disabled"
-    )
+    settings = bill.resource.blocks("settings")
+    chosen = [each.get("value") for each in settings or [] if each.get("name") == "containerInsights"]
+    level = "unknown" if settings is None else chosen[0] if chosen else "disabled"
     insights = bill.usage.insights
     services = len(bill.resources.of(_FARGATE))
     match level:
@@ -88,9 +87,11 @@ def cluster(bill: Bill) -> None:
             )
         case "enhanced" if insights.enhanced_metrics is not None:
             bill.add("Container Insights", "metric.insights", insights.enhanced_metrics)
-        case _:
+        case "enhanced":
             why = "every task and container adds metrics; say how many in insights.enhancedMetrics"
             bill.unknown("Container Insights", why)
+        case _:
+            bill.unknown("Container Insights", "whether it is on is not known before the run")
 
 
 def dashboard(bill: Bill) -> None:
