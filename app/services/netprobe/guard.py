@@ -179,7 +179,8 @@ class Guard:
     async def connect_icmp(self, address: Address) -> socket.socket:
         """Return a socket for echo requests to a checked address; raises PermissionError where the system has none."""
         protocol = socket.IPPROTO_ICMP if isinstance(address, IPv4Address) else socket.IPPROTO_ICMPV6
-        return await self._open(address, 0, socket.SOCK_DGRAM, protocol)
+        # The port means nothing to ICMP, but at 0 the system takes the socket for one that has no peer.
+        return await self._open(address, 1, socket.SOCK_DGRAM, protocol)
 
     async def _open(self, address: Address, port: int, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         if not self.permits(address):

@@ -91,9 +91,8 @@ class Nameserver:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         if text in self.rcodes:
             answer.set_rcode(dns.rcode.from_text(self.rcodes[text]))
-        if transport == "tcp":
-            return answer.to_wire()
-        return answer.to_wire(max_size=1232) if len(answer.to_wire()) <= 1232 else _cut(question)
+        reply = answer.to_wire(max_size=65_535)
+        return reply if transport == "tcp" or len(reply) <= 1232 else _cut(question)
 
 
 def _cut(question: dns.message.Message) -> bytes:

@@ -17,19 +17,26 @@ Probe = Callable[..., dict[str, Any]]
 Serve = Callable[[Callable[[socket.socket], None]], int]
 
 
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Let the system's resolver know these names and no others."""
-    known: dict[str, list[str]] = {}
+class Names(dict[str, list[str]]):
+    """The names that the system's resolver knows."""
 
-    def getaddrinfo(host: str, *_: object, family: int = 0, **__: object) -> list[Any]:
-        found = [(socket.AF_INET6 if ":" in each else socket.AF_INET, each) for each in known[host.rstrip(".")]]
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def look_up(self, host: str, *_: object, family: int = 0, **__: object) -> list[Any]:
+        self.asked.append(host.rstrip("."))
+        found = [(socket.AF_INET6 if ":" in each else socket.AF_INET, each) for each in self[self.asked[-1]]]
         found = [each for each in found if family in (0, each[0])]
         if not found:
             raise socket.gaierror
         return [(each[0], None, None, "", (each[1], 0)) for each in found]
 
-    monkeypatch.setattr(guard.socket, "getaddrinfo", getaddrinfo)
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    known = Names()
+    monkeypatch.setattr(guard.socket, "getaddrinfo", known.look_up)
     return known
 
 
@@ -87,23 +94,13 @@ def test_one_attempt_that_succeeds_is_enough(probe: Probe, serve: Serve, monkeyp
     assert result["statistics"]["loss_percent"] == 66.7
 
 
-def test_names_are_looked_up_once(probe: Probe, serve: Serve, names: dict[str, list[str]]) -> None:
-    port = serve(lambda connection: None)
+def test_names_are_looked_up_once(probe: Probe, serve: Serve, names: Names) -> None:
     names["twice.example"] = ["127.0.0.1"]
-    looked_up = names.__class__.__getitem__
-    asked: list[str] = []
-
-    class Counting(dict[str, list[str]]):
-        def __getitem__(self, key: str) -> list[str]:
-            asked.append(key)
-            return looked_up(names, key)
-
-    guard.socket.getaddrinfo.__closure__[0].cell_contents = Counting()
-    probe("tcp", host="twice.example", port=port, count=3, interval=0)
-    assert asked == ["twice.example"]
+    probe("tcp", host="twice.example", port=serve(lambda connection: None), count=3, interval=0)
+    assert names.asked == ["twice.example"]
 
 
-def test_the_next_address_is_tried(probe: Probe, serve: Serve, names: dict[str, list[str]]) -> None:
+def test_the_next_address_is_tried(probe: Probe, serve: Serve, names: Names) -> None:
     port = serve(lambda connection: None)
     names["both.example"] = ["::1", "127.0.0.1"]
     result = probe("tcp", host="both.example", port=port, count=2, interval=0)
@@ -113,9 +110,7 @@ def test_the_next_address_is_tried(probe: Probe, serve: Serve, names: dict[str, 
 
 
 @pytest.mark.parametrize(("family", "address"), [("ipv4", "127.0.0.1"), ("ipv6", "::1"), ("any", "::1")])
-def test_the_family_is_a_choice(
-    probe: Probe, on_ipv6: int, names: dict[str, list[str]], family: str, address: str
-) -> None:
+def test_the_family_is_a_choice(probe: Probe, on_ipv6: int, names: Names, family: str, address: str) -> None:
     names["both.example"] = ["::1", "127.0.0.1"]
     result = probe("tcp", host="both.example", port=on_ipv6, family=family, count=1)
     assert result["address"] == address
@@ -123,7 +118,7 @@ def test_the_family_is_a_choice(
     assert result["ok"] == (family != "ipv4")
 
 
-def test_a_host_without_the_family_has_no_address(probe: Probe, names: dict[str, list[str]]) -> None:
+def test_a_host_without_the_family_has_no_address(probe: Probe, names: Names) -> None:
     names["old.example"] = ["127.0.0.1"]
     result = probe("tcp", host="old.example", port=80, family="ipv6")
     assert result["error"]["kind"] == "no_public_address"
@@ -131,7 +126,7 @@ def test_a_host_without_the_family_has_no_address(probe: Probe, names: dict[str,
 
 
 def test_a_silent_address_leaves_time_for_the_next(
-    probe: Probe, serve: Serve, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+    probe: Probe, serve: Serve, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = serve(lambda connection: None)
     names["slow.example"] = ["127.0.0.9", "127.0.0.1"]
@@ -192,7 +187,7 @@ def test_it_is_told_whose_failure_it_is(
 
 
 def test_the_other_family_says_more_than_one_that_we_do_not_have(
-    probe: Probe, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+    probe: Probe, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names["both.example"] = ["::1", "127.0.0.1"]
 

@@ -14,7 +14,7 @@ from app.services.netprobe.probes.certificates import described
 from app.services.netprobe.probes.reach import Reach
 from app.services.netprobe.probes.secure import look, streams, tls_of, trust
 from app.services.netprobe.probes.series import attempt, reach, settle
-from app.services.netprobe.probes.trace import ProbeFailedError, Trace
+from app.services.netprobe.probes.trace import Trace
 
 _MOST_CERTIFICATES = 10
 
@@ -54,7 +54,7 @@ async def probe(request: TlsQuery, guard: Guard, result: TlsResult) -> None:
         result.verify_error = shown.verify_error
         result.version, result.cipher, result.alpn = shown.version, shown.cipher, shown.alpn
         result.certificates = [described(each) for each in shown.certificates]
-        result.days_to_expiry = result.certificates[0].days_to_expiry
+        result.days_to_expiry = next((each.days_to_expiry for each in result.certificates), None)
         result.chain_complete = shown.complete
 
 
@@ -72,9 +72,5 @@ async def _shake(trace: Trace, there: Reach, request: TlsQuery, context: ssl.SSL
 def _certificates(tls: ssl.SSLObject) -> tuple[Sequence[bytes], bool]:
     # Python 3.13 shows what the server sent; before, only the server's own certificate can be had.
     chain = getattr(tls, "get_unverified_chain", None)
-    if chain is not None:
-        return cast("Sequence[bytes]", chain())[:_MOST_CERTIFICATES], True
-    own = tls.getpeercert(binary_form=True)
-    if own is None:
-        raise ProbeFailedError("tls", "The server showed no certificate.")
-    return [own], False
+    shown = cast("Sequence[bytes]", chain()) if chain else [tls.getpeercert(binary_form=True) or b""]
+    return shown[:_MOST_CERTIFICATES], chain is not None
