@@ -105,7 +105,9 @@ def problem(message: str, hint: str = "") -> RenderableType:
 
 def settings_view(rows: Sequence[tuple[str, object, str]]) -> Table:
     """Render resolved settings with the place each value came from."""
-    table = Table("setting", "value", "from", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
     for key, value, origin in rows:
         style = "dim" if origin == "library default" else ""
         table.add_row(escape(key), escape(str(value)), escape(origin), style=style)

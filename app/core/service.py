@@ -59,11 +59,20 @@ def names() -> list[str]:
     return sorted(path.parent.name.replace("_", "-") for path in _FOLDERS.glob(f"*/{MANIFEST}"))
 
 
-def manifest(name: str) -> dict[str, object]:
-    """Return what a service's manifest says."""
+def manifest(name: str) -> dict[str, str]:
+    """Return what the app uses of a service's manifest: title, summary and route.
+
+    Raises:
+        SettingsError: the manifest does not say them. The stack, which reads all of it, says more.
+    """
     import tomllib  # noqa: PLC0415 see above
 
-    return tomllib.loads((_FOLDERS / _folder(name) / MANIFEST).read_text(encoding="utf-8"))
+    path = _FOLDERS / _folder(name) / MANIFEST
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {key: str(said[key]) for key in ("title", "summary", "route")}
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"{path}: the manifest of {name} cannot be used: {error}") from None
 
 
 def load(name: str, environ: Mapping[str, str]) -> Service:
@@ -97,7 +106,7 @@ def _routes(wanted: str) -> dict[str, str]:
         name, _, route = part.strip().partition("=")
         if name not in known:
             raise SettingsError(f"SERVICES={wanted!r}: there is no service {name!r}; there are: {', '.join(known)}")
-        route = route or str(manifest(name)["route"])
+        route = route or manifest(name)["route"]
         if not route.startswith("/"):
             raise SettingsError(f"SERVICES={wanted!r}: the route of {name} must start with a slash")
         owner = owners.setdefault(route, name)

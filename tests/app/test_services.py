@@ -160,6 +160,15 @@ def test_what_cannot_be_served_is_said_at_start(wanted: str, said: str) -> None:
     assert said in str(raised.value)
 
 
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("text", ["title =", 'title = "People"\n'])
+def test_a_manifest_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "old_people/service.toml").write_text(text)
+    with pytest.raises(SettingsError, match="the manifest of old-people cannot be used"):
+        create_app({})
+    create_app({"SERVICES": "netprobe"})
+
+
 def test_a_deployed_service_costs_no_toml_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tomllib", None)
     assert ask("/health", SERVICES="netprobe=/").status_code == 200
