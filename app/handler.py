@@ -20,7 +20,7 @@ from app.core.state import State, with_state
 from app.factory import create_app
 
 if TYPE_CHECKING:
-    from mangum.types import LambdaContext
+    from mangum.types import ASGI, LambdaContext
 
 logs.configure(Settings.from_environ(os.environ))
 _app = create_app(auto_metrics="emf")
@@ -45,7 +45,7 @@ def _start() -> Mangum:
     if _adapter is None:
         state = cast("State", _loop.run_until_complete(_lifespan.__aenter__()))
         text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "image/svg+xml"]
-        _adapter = Mangum(with_state(_app, state), lifespan="off", text_mime_types=text)
+        _adapter = Mangum(cast("ASGI", with_state(_app, state)), lifespan="off", text_mime_types=text)
     return _adapter
 
 

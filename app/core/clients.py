@@ -45,7 +45,7 @@ class Proxies:
 
     def secure(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Tell whether the caller came by HTTPS."""
-        if scope["scheme"] == "https":
+        if scope.get("scheme") == "https":
             return True
         if not self._trusted:
             return False
@@ -55,7 +55,7 @@ class Proxies:
 
     def _entries(self, scope: Scope) -> list[str]:
         lines = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
-        entries = ",".join(lines).split(",") if lines else []
+        entries: list[str] = ",".join(lines).split(",") if lines else []
         return [_parameter(entry, "for") for entry in entries] if self._header == b"forwarded" else entries
 
 

@@ -14,10 +14,18 @@ from typing import cast
 from app.core.exchange import current
 from app.core.settings import Settings
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
 Fields = dict[str, str | int | float | None]
 
 
-class JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def __init__(self, end: str = "") -> None:
+        super().__init__()
+        self._end = end
+
+
+class JsonFormatter(_Formatter):
     """One JSON object per record, under the names that CloudWatch's JSON logs use."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,13 +39,15 @@ class JsonFormatter(logging.Formatter):
         exchange = current.get()
         if exchange is not None:
             entry["request_id"] = exchange.request_id
+        if invocation := getattr(record, "aws_request_id", ""):
+            entry["aws_request_id"] = invocation
         entry.update(_fields(record))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, separators=(",", ":"), default=str)
+        return _encode(entry) + self._end
 
 
-class ConsoleFormatter(logging.Formatter):
+class ConsoleFormatter(_Formatter):
     """Time, level, logger, message, fields; a traceback is indented, so that no line of it passes for a record."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,7 +59,7 @@ class ConsoleFormatter(logging.Formatter):
         if exchange is not None:
             parts.append(f"request_id={exchange.request_id}")
         lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []
-        return "\n".join([" ".join(parts), *(f"    {_printable(line)}" for line in lines)])
+        return "\n".join([" ".join(parts), *(f"    {_printable(line)}" for line in lines)]) + self._end
 
 
 def configure(settings: Settings) -> None:
@@ -57,9 +67,10 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     if not root.handlers:  # Lambda's runtime has put its own there
         root.addHandler(logging.StreamHandler())
-    formatter = JsonFormatter() if _wants_json(settings) else ConsoleFormatter()
+    formatter = JsonFormatter if _wants_json(settings) else ConsoleFormatter
     for handler in root.handlers:
-        handler.setFormatter(formatter)
+        # A stream's handler ends the line; that of Lambda's runtime leaves it to the formatter.
+        handler.setFormatter(formatter() if isinstance(handler, logging.StreamHandler) else formatter("\n"))
     root.setLevel(settings.log_level)
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)

@@ -73,6 +73,18 @@ def test_wrong_settings_are_sentences_and_no_traceback() -> None:
     output, _ = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 1
     assert "The app cannot start with these settings:\nPORT='http': " in output
+    assert "NETPROBE_ALLOW_PRIVATE is set, but" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("references", ["hunter2", '{"TOKEN": "hunter2"}'])
+def test_secrets_that_cannot_be_read_are_a_sentence_and_no_traceback(references: str) -> None:
+    process = _start(MODESHIFT_SECRETS=references)
+    output, _ = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 1
+    assert output.startswith("The app cannot start: ")
+    assert "MODESHIFT_SECRETS" in output
+    assert "hunter2" not in output
     assert "Traceback" not in output
 
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from app.core.settings import Settings, SettingsError
+from app.core.state import with_state
 from app.factory import create_app
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -39,12 +40,10 @@ def run(act: Act, **environ: str) -> Any:
 
     async def go() -> Any:
         app = create_app(environ)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://app") as client,
-        ):
-            return await act(client)
+        async with app.router.lifespan_context(app) as state:
+            transport = httpx.ASGITransport(with_state(app, state), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+                return await act(client)
 
     return asyncio.run(go())
 

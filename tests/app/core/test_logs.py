@@ -155,6 +155,33 @@ def test_a_handler_that_is_there_stays_and_gets_our_format(logged: Callable[...,
     assert isinstance(ours.formatter, ConsoleFormatter)
 
 
+class RuntimeHandler(logging.Handler):
+    """Hands on what the formatter makes, as the handler of Lambda's runtime does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.aws_request_id = "1f0c"
+        self.written += self.format(record)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_lines_end_on_lambda_too_and_name_the_invocation(logged: Callable[..., io.StringIO], log_format: str) -> None:
+    logged()
+    handler = RuntimeHandler()
+    logging.getLogger().handlers[:] = [handler]
+    configure(Settings.from_environ({"LOG_FORMAT": log_format}))
+    logging.getLogger("a").warning("One")
+    logging.getLogger("a").warning("Two")
+    first, second = handler.written.splitlines()
+    assert handler.written.endswith("\n")
+    assert "One" in first
+    assert "Two" in second
+    assert ("1f0c" in first) is (log_format == "json")
+
+
 def test_the_server_logs_in_the_same_format_and_repeats_no_request(logged: Callable[..., io.StringIO]) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).addHandler(logging.NullHandler())
