@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import dns.message
@@ -161,7 +162,7 @@ async def arena(
         transport, _ = await loop.create_datagram_endpoint(lambda: nameserver, local_addr=(ALLOWED, 0))
         opened.callback(transport.close)
         patch.setattr("app.services.netprobe.resolver.PORT", transport.get_extra_info("sockname")[1])
-        state = await opened.enter_async_context(app.router.lifespan_context(app))
+        state: Any = await opened.enter_async_context(app.router.lifespan_context(app))
         transported = httpx.ASGITransport(with_state(app, state), raise_app_exceptions=False)
         client = await opened.enter_async_context(httpx.AsyncClient(transport=transported, base_url="http://app"))
         yield Arena(client, web.sockets[0].getsockname()[1], received, nameserver)
@@ -214,7 +215,7 @@ def watch(patch: pytest.MonkeyPatch) -> Watch:
 def verdicts(reply: httpx.Response) -> list[tuple[str, str]]:
     """Return how each probe of a request ended: the kind of error, or the status, and what was said of it."""
     document: Mapping[str, Any] = reply.json()
-    if reply.status_code != httpx.codes.OK:
+    if reply.status_code != HTTPStatus.OK:
         return [(str(reply.status_code), " ".join(each["message"] for each in document.get("errors", [])))]
     results = document.get("results", [document])
     return [(each["error"]["kind"], each["error"]["reason"]) if each["error"] else ("", "") for each in results]
