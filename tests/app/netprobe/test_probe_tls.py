@@ -36,26 +36,20 @@ def test_a_trusted_server_is_told_in_full(probe: Probe, authority: Any, secured:
     assert result["timings"]["tls_ms"] > 0
 
 
-@pytest.mark.parametrize(
-    ("names", "days", "trusted", "why"),
-    [
-        (["127.0.0.1"], (-60, -1), True, "expired"),
-        (["127.0.0.1"], (1, 30), True, "not yet valid"),
-        (["other.example"], (-1, 30), True, "not valid for '127.0.0.1'"),
-        (["127.0.0.1"], (-1, 30), False, "self-signed"),
-    ],
-    ids=["expired", "of tomorrow", "of another host", "self-signed"],
-)
+UNTRUSTED = {
+    "expired": ("127.0.0.1", (-60, -1), "expired"),
+    "of tomorrow": ("127.0.0.1", (1, 30), "not yet valid"),
+    "of another host": ("other.example", (-1, 30), "not valid for '127.0.0.1'"),
+    "self-signed": ("127.0.0.1", (-1, 30), "self-signed"),
+}
+
+
+@pytest.mark.parametrize("case", UNTRUSTED)
 def test_a_server_that_nobody_should_trust_is_told_too(
-    probe: Probe,
-    authority: Any,
-    secured: Secured,
-    names: list[str],
-    days: tuple[float, float],
-    trusted: bool,
-    why: str,
+    probe: Probe, authority: Any, secured: Secured, case: str
 ) -> None:
-    own = authority.issue("server", authority.root if trusted else None, names=names, days=days)
+    name, days, why = UNTRUSTED[case]
+    own = authority.issue("server", None if case == "self-signed" else authority.root, names=[name], days=days)
     result = probe("tls", host="127.0.0.1", port=secured(authority.context(own)))
     assert (result["ok"], result["reached"], result["verified"]) == (False, True, False)
     assert why in result["verify_error"]
@@ -86,7 +80,9 @@ def test_the_chain_is_shown_as_it_was_sent(
     if sys.version_info < (3, 13):
 
         def chain(secure_side: Any) -> list[bytes]:
-            return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in secure_side._sslobj.get_unverified_chain()]
+            return [
+                ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in secure_side._sslobj.get_unverified_chain()
+            ]
 
         monkeypatch.setattr(ssl.SSLObject, "get_unverified_chain", chain, raising=False)
     result = probe("tls", host="127.0.0.1", port=secured(authority.context(own, between)))

@@ -11,6 +11,8 @@ import re2
 
 LONGEST_TEXT = 64 * 1024
 _MOST_STEPS = 1000
+_MOST_MEMORY = 1024 * 1024
+_TOO_LARGE = "the pattern is too large; use smaller repeat counts"
 
 
 class Pattern(Protocol):
@@ -25,12 +27,15 @@ def compiled(text: str) -> Pattern:
     """Return a compiled pattern; raises ValueError when RE2 does not know it or it is too large."""
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _MOST_MEMORY
     try:
         pattern = cast("Pattern", re2.compile(text.encode(), options))
-    except (re2.error, UnicodeEncodeError):
+    except (re2.error, UnicodeEncodeError) as error:
+        if "too large" in str(error):
+            raise ValueError(_TOO_LARGE) from None
         raise ValueError("RE2 cannot read this pattern; see https://github.com/google/re2/wiki/Syntax") from None
     if pattern.programsize > _MOST_STEPS:
-        raise ValueError("the pattern is too large; use smaller repeat counts")
+        raise ValueError(_TOO_LARGE)
     return pattern
 
 

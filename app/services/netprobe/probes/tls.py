@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from app.services.netprobe.guard import Guard
 from app.services.netprobe.models import TlsQuery, TlsResult
+from app.services.netprobe.models.tls import Certificate
 from app.services.netprobe.probes.certificates import described
 from app.services.netprobe.probes.reach import Reach
 from app.services.netprobe.probes.secure import look, streams, tls_of, trust
@@ -27,7 +28,7 @@ class _Shown:
     version: str | None = None
     cipher: str | None = None
     alpn: str | None = None
-    certificates: Sequence[bytes] = ()
+    certificates: list[Certificate] = field(default_factory=list[Certificate])
     complete: bool = False
 
 
@@ -53,8 +54,8 @@ async def probe(request: TlsQuery, guard: Guard, result: TlsResult) -> None:
         result.verified = shown.verify_error is None
         result.verify_error = shown.verify_error
         result.version, result.cipher, result.alpn = shown.version, shown.cipher, shown.alpn
-        result.certificates = [described(each) for each in shown.certificates]
-        result.days_to_expiry = next((each.days_to_expiry for each in result.certificates), None)
+        result.certificates = shown.certificates
+        result.days_to_expiry = next((each.days_to_expiry for each in shown.certificates), None)
         result.chain_complete = shown.complete
 
 
@@ -66,7 +67,8 @@ async def _shake(trace: Trace, there: Reach, request: TlsQuery, context: ssl.SSL
         shown.version = tls.version()
         shown.cipher = cipher[0] if cipher else None
         shown.alpn = tls.selected_alpn_protocol()
-        shown.certificates, shown.complete = _certificates(tls)
+        certificates, shown.complete = _certificates(tls)
+    shown.certificates = [described(each) for each in certificates]
 
 
 def _certificates(tls: ssl.SSLObject) -> tuple[Sequence[bytes], bool]:
