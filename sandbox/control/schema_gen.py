@@ -112,7 +112,8 @@ def union(members: list[ast.expr]) -> str:
 def notation(module: str, node: ast.expr) -> str:
     """Return an annotation of the SDK in the notation of the schema."""
     if isinstance(node, ast.Constant):
-        return f"#{nested_name(module, str(node.value))}"
+        # An enumeration of the SDK is text on the wire.
+        return "string" if find(module, "_enums", str(node.value)) else f"#{nested_name(module, str(node.value))}"
     if not isinstance(node, ast.Subscript):
         name = last_name(node)
         return _PLAIN.get(name, name.lower())
