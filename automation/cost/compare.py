@@ -62,6 +62,8 @@ class BreakEven:
         """Return the finding in words."""
         if self.requests is None or self.cost is None:
             return f"{TITLES[self.after]} is never cheaper than {TITLES[self.before]} here."
+        if self.requests <= 1:
+            return f"{TITLES[self.after]} is cheaper than {TITLES[self.before]} at any traffic."
         return (
             f"{TITLES[self.after]} is cheaper than {TITLES[self.before]} from {plain(self.requests)} requests a month "
             f"on ({cents(self.cost):,} USD)."
@@ -213,10 +215,10 @@ def _break_even(costs: Mapping[Compute, Callable[[Decimal], Decimal]], before: C
     def is_cheaper(requests: Decimal) -> bool:
         return costs[after](requests) < costs[before](requests)
 
-    flips = [(low, high) for low, high in pairwise(POINTS) if not is_cheaper(low) and is_cheaper(high)]
-    if not flips or not is_cheaper(POINTS[-1]):
+    if not is_cheaper(POINTS[-1]):
         return BreakEven(before, after, None)
-    low, high = flips[-1]
+    flips = [(low, high) for low, high in pairwise(POINTS) if not is_cheaper(low) and is_cheaper(high)]
+    low, high = flips[-1] if flips else (Decimal(0), Decimal(1))
     while high - low > 1:
         middle = ((low + high) / 2).to_integral_value()
         low, high = (low, middle) if is_cheaper(middle) else (middle, high)

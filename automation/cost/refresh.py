@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Final
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import yaml
@@ -26,7 +27,8 @@ TEMPLATE: Final = "us-east-1"
 _SOURCE: Final = Price.model_fields["source"].default
 _SECONDS: Final = 60
 _ONE_LINE: Final = 10**9
-_REGION_PREFIX: Final = re.compile(r"(?:[A-Z]{2,4}[0-9]?|[a-z]{2}(?:-[a-z]+)+-[0-9])-")
+# `USE1-`, `EU-` for the oldest one in Europe, or the region's name. `TS-` and its like are no regions.
+_REGION_PREFIX: Final = re.compile(r"(?:EU|[A-Z]{2,4}[0-9]|[a-z]{2}(?:-[a-z]+)+-[0-9])-")
 _LINE: Final = re.compile(r"  ([\w.-]+): \{.*\}$")
 
 Row = Mapping[str, str]
@@ -77,19 +79,18 @@ def refresh(region: str, base: str = PRICE_LIST) -> Renewal:
             offers.setdefault((price.offer, price.scope), {})[key] = price
         else:
             renewal.by_hand.append(key)
-    failures: list[OSError] = []
+    unread: list[str] = []
     for (offer, scope), wanted in offers.items():
         place = f"{region}/" if scope == "region" else ""
         try:
             with _rows(f"{base}/offers/v1.0/aws/{offer}/current/{place}index.csv") as (day, rows):
                 _renew(renewal, wanted, template, day, rows)
         except OSError as error:
-            failures.append(error)
-            renewal.problems |= dict.fromkeys(wanted, f"{offer} could not be read: {getattr(error, 'reason', error)}")
-    if len(failures) == len(offers):
-        reason = getattr(failures[0], "reason", failures[0])
+            unread.append(_reason(error))
+            renewal.problems |= dict.fromkeys(wanted, f"{offer} could not be read: {unread[-1]}")
+    if len(unread) == len(offers):
         raise UserError(
-            f"The price list at {base} cannot be reached: {reason}",
+            f"The price list at {base} cannot be reached: {unread[0]}",
             hint="It needs no account, only the network. The sheet was left as it is.",
             code=Exit.FAILED,
         )
@@ -116,6 +117,13 @@ def _rows(url: str) -> Iterator[tuple[date, Iterator[Row]]]:
             raise OSError(f"{url} is not a file of the price list")
         names = header
         yield day, (dict(zip(names, line, strict=False)) for line in lines)
+
+
+def _reason(error: OSError) -> str:
+    """Return why an offer could not be read, and let go of what the error holds open."""
+    if isinstance(error, HTTPError):
+        error.close()
+    return str(getattr(error, "reason", error))
 
 
 def _renew(renewal: Renewal, wanted: Mapping[str, Price], template: PriceSheet, day: date, rows: Iterator[Row]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -30,7 +30,7 @@ class _Entry(BaseModel):
 class Price(_Entry):
     """One price on demand."""
 
-    tiers: Sequence[Tier]
+    tiers: tuple[Tier, ...]
     """By rising volume; a flat price is one tier. A file may say `usd` instead."""
     unit: str
     date: date

@@ -74,10 +74,10 @@ def test_a_resource_of_which_nothing_is_known_breaks_nothing(kind: str, value: H
     names = """
     memorySize architectures ephemeralStorage snapStart tracingConfig provisionedConcurrentExecutions launchType cluster
     capacityProviderStrategies networkConfiguration desiredCount cpu memory vpcEndpointType subnetIds subnets internal
-    loadBalancerType protocolType cacheClusterEnabled cacheClusterSize rules retentionInDays period metricQueries settings
-    schedule billingMode writeCapacity readCapacity pointInTimeRecovery availabilityZoneName throughputMode backupPolicy
-    engine instanceClass multiAz allocatedStorage maxAllocatedStorage storageType version upgradePolicy computeConfig
-    instanceTypes scalingConfig diskSize capacityType enableKeyRotation fifoQueue policyType
+    loadBalancerType protocolType cacheClusterEnabled cacheClusterSize rules retentionInDays period metricQueries
+    settings schedule billingMode writeCapacity readCapacity pointInTimeRecovery availabilityZoneName throughputMode
+    backupPolicy engine instanceClass multiAz allocatedStorage maxAllocatedStorage storageType version upgradePolicy
+    computeConfig instanceTypes scalingConfig diskSize capacityType enableKeyRotation fifoQueue policyType
     targetTrackingScalingPolicyConfiguration
     """.split()
     estimated = price(resource(kind, **dict.fromkeys(names, value)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.cost.estimate import Estimate, estimate
@@ -81,6 +81,7 @@ def numbers(estimated: Estimate) -> tuple[Decimal, Decimal, Decimal]:
     return estimated.total.low, estimated.total.expected, estimated.total.high
 
 
+@settings(deadline=None, max_examples=50)
 @given(stacks(), USAGES)
 def test_nothing_is_negative_and_the_expected_lies_between(stack: list[Resource], usage: Usage) -> None:
     estimated = estimate(stack, usage, SHEET)
@@ -90,6 +91,7 @@ def test_nothing_is_negative_and_the_expected_lies_between(stack: list[Resource]
         assert 0 <= item.quantity.low <= item.quantity.expected <= item.quantity.high, item
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.data(), stacks(), USAGES)
 def test_the_order_of_resources_does_not_matter(data: st.DataObject, stack: list[Resource], usage: Usage) -> None:
     shuffled = data.draw(st.permutations(stack))
@@ -97,6 +99,7 @@ def test_the_order_of_resources_does_not_matter(data: st.DataObject, stack: list
     assert estimate(shuffled, usage, SHEET) == estimate(stack, usage, SHEET)
 
 
+@settings(deadline=None, max_examples=50)
 @given(stacks(), USAGES, st.sampled_from(["requests", "duration_ms", "response_kb", "log_kb"]), st.integers(0, 10**6))
 def test_more_use_never_costs_less(stack: list[Resource], usage: Usage, key: str, more: int) -> None:
     larger = usage.service.model_copy(update={key: getattr(usage.service, key) + more})
@@ -105,6 +108,7 @@ def test_more_use_never_costs_less(stack: list[Resource], usage: Usage, key: str
     assert all(low <= high for low, high in zip(numbers(before), numbers(after), strict=True))
 
 
+@settings(deadline=None, max_examples=50)
 @given(stacks(), USAGES)
 def test_busier_hours_never_cost_less(stack: list[Resource], usage: Usage) -> None:
     def at(share: str) -> Decimal:
@@ -114,6 +118,7 @@ def test_busier_hours_never_cost_less(stack: list[Resource], usage: Usage) -> No
     assert at("0") <= at("0.5") <= at("1")
 
 
+@settings(deadline=None, max_examples=50)
 @given(stacks(), stacks(), USAGES)
 def test_more_resources_never_cost_less(stack: list[Resource], more: list[Resource], usage: Usage) -> None:
     added = [each for each in more if each.type.startswith("aws:s3") or each.type.startswith("aws:ec2/eip")]
@@ -122,6 +127,7 @@ def test_more_resources_never_cost_less(stack: list[Resource], more: list[Resour
     assert estimate([*stack, *renamed], usage, SHEET).total.expected >= estimate(stack, usage, SHEET).total.expected
 
 
+@settings(deadline=None, max_examples=50)
 @given(stacks(), USAGES)
 def test_the_free_tier_never_costs_more(stack: list[Resource], usage: Usage) -> None:
     paid, free = (estimate(stack, usage.model_copy(update={"free_tier": tier}), SHEET) for tier in (False, True))
@@ -129,6 +135,7 @@ def test_the_free_tier_never_costs_more(stack: list[Resource], usage: Usage) -> 
     assert all(low <= high for low, high in zip(numbers(free), numbers(paid), strict=True))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(sorted(SHEET.prices)), COUNTS, COUNTS)
 def test_a_price_of_more_units_is_never_lower(key: str, units: int, more: int) -> None:
     price = SHEET.prices[key]
