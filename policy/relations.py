@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from policy.checks import best, is_violated
 from policy.model import Check, NotKnown, Outcomes, Relation, Resource, Stack, Violation
-from policy.values import UNKNOWN, find, texts
+from policy.values import find, holds_unknown, texts
 
 # What others call a resource by.
 _NAMES = (
@@ -38,10 +38,9 @@ def refers(source: Resource, path: str, target: Resource) -> Answer:
     names = _names(target)
     unknown = False
     for found in find(source.properties, path):
-        if found.value is UNKNOWN:
-            unknown = True
-        elif any(_called(text, names) for text in texts(found.value)):
+        if any(_called(text, names) for text in texts(found.value)):
             return True
+        unknown = unknown or holds_unknown(found.value)
     return None if unknown and source.dependencies is None else False
 
 
