@@ -32,11 +32,14 @@ def cost_words(cost: CostDelta | None) -> list[str]:
     between = ""
     if cost.lowest is not None and cost.highest is not None and cost.lowest != cost.highest:
         between = f", between {money(cost.lowest)} and {money(cost.highest)} as it scales"
-    line = f"{money(cost.before)} → {money(cost.after)} USD a month ({difference(cost.change)}{between})"
-    missing = f" Without {noun(len(cost.unknown), 'thing')} whose price is unknown." if cost.unknown else ""
+    if cost.change is None:
+        line = "not known in all"
+    else:
+        line = f"{money(cost.before)} → {money(cost.after)} USD a month ({difference(cost.change)}{between})"
+    missing = f", without {noun(len(cost.unknown), 'thing')} whose price is unknown" if cost.unknown else ""
     if cost.over_budget:
-        return [f"- 🛑 **Over the budget** of {money(cost.budget)} USD a month: {line}.{missing}"]
-    return [f"- Cost: {line}.{missing}"]
+        return [f"- 🛑 **Over the budget** of {money(cost.budget)} USD a month: {line}{missing}."]
+    return [f"- Cost: {line}{missing}."]
 
 
 def cost_details(cost: CostDelta | None) -> Iterator[str]:
@@ -67,7 +70,8 @@ def policy_words(policies: PolicyReport | None) -> list[str]:
         return []
     lines = [f"- 🛑 **Policy** {_violation(one)}" for one in policies.mandatory]
     if policies.advisory:
-        lines.append(f"- ⚠️ {noun(len(policies.advisory), 'policy', 'policies')} advise against it, as listed below.")
+        verb = "advises" if len(policies.advisory) == 1 else "advise"
+        lines.append(f"- ⚠️ {noun(len(policies.advisory), 'policy', 'policies')} {verb} against it, as listed below.")
     return lines
 
 
@@ -78,9 +82,7 @@ def policy_details(policies: PolicyReport | None) -> Iterator[str]:
     lines = [f"- Advisory: {_violation(one)}" for one in policies.advisory]
     for one in policies.suppressed:
         until = f" until {code(one.expires)}" if one.expires else ""
-        lines.append(
-            f"- Accepted{until}: {code(one.policy)} on {code(one.resource)}, because {code(one.reason, VALUE)}"
-        )
+        lines.append(f"- Accepted{until}: {code(one.policy)} on {code(one.resource)}: {code(one.reason, VALUE)}.")
     if policies.undetermined:
         lines.append(f"- {noun(policies.undetermined, 'check')} can only be made after apply.")
     if lines:

@@ -112,7 +112,7 @@ def _property(one: PropertyChange, most: int) -> Iterator[str]:
     before, after, path = one.before, one.after, one_line(one.path)
     cause = "  # forces the replacement" if one.replaces else ""
     if not one.told or (before is Hidden.SECRET and after is Hidden.SECRET):
-        yield f"!     {path}: {'another secret value' if one.told else 'changes'}{cause}"
+        yield f"!     {path}: {'secret, and changes' if one.told else 'changes'}{cause}"
         return
     if _is_plain(before) and _is_plain(after):
         before, after = [item for item in before if item not in after], [item for item in after if item not in before]

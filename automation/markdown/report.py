@@ -71,8 +71,8 @@ def _comment(top: str, sections: Sequence[Section], quiet: str, limit: int) -> s
     order = sorted(range(len(sections)), key=lambda i: sections[i].stack.ok)
     told = [sections[i] for i in sorted(order[: max(1, room // _SMALLEST_SECTION)])]
     share = room // max(1, len(told)) - 2
-    levels = [Detail.ALL] * len(told)
-    texts = [section.at(Detail.ALL, share) for section in told]
+    levels = [Detail.NO_NOISE] * len(told)
+    texts = [section.at(Detail.NO_NOISE, share) for section in told]
     while _length(texts) > room and min(levels) < Detail.ESSENCE:
         place = max((i for i, level in enumerate(levels) if level < Detail.ESSENCE), key=lambda i: size(texts[i]))
         levels[place] = Detail(levels[place] + 1)
@@ -101,7 +101,7 @@ def _quiet(names: Sequence[str]) -> str:
 
 def _left_out(levels: Sequence[Detail], untold: int) -> str:
     """Return what a reader of a shortened comment must know."""
-    tally = Counter(level for level in levels if level)
+    tally = Counter(level for level in levels if level > Detail.NO_NOISE)
     lines = [f"In {noun(tally[level], 'stack')}: without {level.leaves_out}." for level in sorted(tally)]
     lines += [f"{noun(untold, 'more stack')} in the job summary only."] if untold else []
     start = "Shortened to fit a comment; the job summary and the artifact have all of it."
@@ -121,10 +121,10 @@ def _title(stacks: Sequence[StackReport]) -> str:
     failed = sum(not stack.ok for stack in stacks)
     changing = sum(stack.changes for stack in stacks)
     broken = sum(bool(stack.policies and stack.policies.mandatory) for stack in stacks)
-    said = [f"{failed} of {noun(len(stacks), 'stack')} failed"] if failed else []
-    said += [f"{changing} of {noun(len(stacks), 'stack')} change" if changing else "no changes"]
-    said += [f"policies forbid {broken}"] if broken else []
-    return f"Preview: {', '.join(said)}"
+    said = [f"failed for {failed}"] if failed else []
+    said += [f"changes in {changing}"] if changing else [] if failed else ["no changes"]
+    said += [f"forbidden by policies in {broken}"] if broken else []
+    return f"Preview: {', '.join(said)} of {noun(len(stacks), 'stack')}"
 
 
 def _overview(stacks: Sequence[StackReport]) -> str:

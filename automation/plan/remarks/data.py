@@ -7,7 +7,7 @@ from typing import Any
 
 from automation.plan.diffs import at
 from automation.plan.model import Change, Op, Plan
-from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, kind, listed
+from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, because, kind, listed
 
 # Not what cannot be made again, but what somebody may still want to read.
 _ALSO_LOST: Mapping[str, str] = {
@@ -16,6 +16,7 @@ _ALSO_LOST: Mapping[str, str] = {
     "aws:ebs/volume:Volume": "the files",
     "aws:sqs/queue:Queue": "the messages waiting",
 }
+_MOST_LOST = 20
 _Guard = tuple[str, Callable[[Any], bool], str]
 _GUARDS: tuple[_Guard, ...] = (
     ("deletionProtection", lambda value: value is True, "can be deleted from now on"),
@@ -32,12 +33,27 @@ _GUARDS: tuple[_Guard, ...] = (
 def recognise(plan: Plan) -> Iterator[Remark]:
     """Yield what is lost, gravest first."""
     changed = plan.changed()
+    groups: dict[tuple[str, Op, tuple[str, ...]], list[Change]] = {}
     for change in changed:
         if change.destructive:
-            yield Remark("data", Gravity.DANGER, _lost(change), [change.urn])
+            groups.setdefault((change.type, change.op, tuple(change.causes)), []).append(change)
         elif change.retained and change.op is Op.DELETE:
             words = (*_named(change), " stays in AWS and is no longer managed.")
             yield Remark("data", Gravity.WARNING, words, [change.urn])
+    for (token, op, causes), members in groups.items():
+        plural, verb, them = ("s", "are", "them") if len(members) > 1 else ("", "is", "it")
+        names = listed((c.name for c in members), _MOST_LOST)
+        words = (
+            f"{kind(token)}{plural} ",
+            *names,
+            f" {verb} {op}d",
+            *because(causes),
+            f", and the data goes with {them}.",
+        )
+        yield Remark("data", Gravity.DANGER, words, [c.urn for c in members])
+    if guarded := [change for change in changed if change.protected and change.op in {Op.DELETE, Op.REPLACE}]:
+        words = ("The engine will refuse to delete ", *listed(c.name for c in guarded), ", which is protected.")
+        yield Remark("guards", Gravity.WARNING, words, [c.urn for c in guarded])
     for token, what in _ALSO_LOST.items():
         lost = [c for c in changed if c.type == token and c.op in {Op.DELETE, Op.REPLACE} and not c.retained]
         if lost:
@@ -46,13 +62,6 @@ def recognise(plan: Plan) -> Iterator[Remark]:
             yield Remark("data", Gravity.WARNING, words, [c.urn for c in lost])
     for change in plan.changes.values():
         yield from _lowered(change)
-
-
-def _lost(change: Change) -> Words:
-    how = "is replaced" if change.op is Op.REPLACE else "is deleted"
-    why = (" because of ", *listed(change.causes)) if change.causes else ()
-    end = " The engine will refuse, since it is protected." if change.protected else ""
-    return (*_named(change), f" {how}", *why, f", and the data goes with it.{end}")
 
 
 def _lowered(change: Change) -> Iterator[Remark]:

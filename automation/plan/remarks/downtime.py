@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from automation.plan.model import Change, Op, Plan
-from automation.plan.remarks.remark import Gravity, Quoted, Remark, kind
+from automation.plan.remarks.remark import Gravity, Quoted, Remark, because, kind
 
 # What is missed while it is gone.
 _WITHOUT: Mapping[str, str] = {
@@ -30,11 +30,7 @@ _WITHOUT: Mapping[str, str] = {
     "aws:lb/targetGroup:TargetGroup": "its service does not answer",
     "aws:rds/instance:Instance": "the database does not answer",
 }
-# What a replacement means even when the successor comes first.
-_REPLACED: Mapping[str, str] = {
-    "aws:ec2/vpc:Vpc": "the network is made anew, and everything in it moves or is made anew too",
-    "aws:rds/instance:Instance": "the database starts empty, and nothing can write until programs have its new address",
-}
+NETWORK = "aws:ec2/vpc:Vpc"
 _Restart = tuple[str, str, Callable[[Any], bool], str]
 _RESTARTS: tuple[_Restart, ...] = (
     *(
@@ -57,8 +53,14 @@ def recognise(plan: Plan) -> Iterator[Remark]:
         if change.deleted_first and (effect := _WITHOUT.get(change.type)):
             words = (*named, f" is deleted before its successor is there: in between, {effect}.")
             yield Remark("downtime", Gravity.DANGER, words, [change.urn])
-        elif change.op is Op.REPLACE and (effect := _REPLACED.get(change.type)):
-            yield Remark("downtime", Gravity.WARNING, (*named, f" is replaced: {effect}."), [change.urn])
+        elif change.op is Op.REPLACE and change.type == NETWORK:
+            words = (
+                *named,
+                " is replaced",
+                *because(change.causes),
+                ": everything in the network moves or is made anew.",
+            )
+            yield Remark("downtime", Gravity.WARNING, words, [change.urn])
         for effect in _restarts(change):
             yield Remark("downtime", Gravity.WARNING, (*named, f" {effect}."), [change.urn])
 

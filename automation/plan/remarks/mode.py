@@ -75,6 +75,8 @@ def _moves(plan: Plan, before: Mapping[str, str], after: Mapping[str, str]) -> I
 def _what_stays(plan: Plan) -> Words:
     """Return what a reviewer fears and this plan does not do, each said only where the plan shows it."""
     said: list[str] = []
+    if plan.result != "succeeded":
+        return ()
     changed = plan.changed()
     if any(change.type in _ROUTES and change.op is Op.UPDATE for change in changed):
         said.append(" Requests move over once the new side is ready.")

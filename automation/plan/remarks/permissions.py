@@ -13,7 +13,7 @@ from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, kind,
 from automation.plan.values import Value
 
 # Where a type keeps a policy document.
-_DOCUMENTS: Mapping[str, Sequence[str]] = {
+DOCUMENTS: Mapping[str, Sequence[str]] = {
     "aws:ecr/repositoryPolicy:RepositoryPolicy": ["policy"],
     "aws:iam/policy:Policy": ["policy"],
     "aws:iam/role:Role": ["assumeRolePolicy"],
@@ -43,7 +43,7 @@ def recognise(plan: Plan) -> Iterator[Remark]:
     for change in plan.changed():
         if change.op is Op.DELETE and (kind(change.type).removesuffix("Policy"), change.name) in gone:
             continue
-        for path in _DOCUMENTS.get(change.type, ()):
+        for path in DOCUMENTS.get(change.type, ()):
             before, after = (iam.grants(side) for side in _sides(change, path))
             if before is None or after is None:
                 unknown.append(change)

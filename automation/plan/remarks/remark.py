@@ -57,6 +57,11 @@ def listed(names: Iterable[str], most: int = _LISTED) -> Words:
     return tuple(words)
 
 
+def because(causes: Sequence[str]) -> Words:
+    """Return which properties force a replacement, as the end of a sentence; nothing where nobody says."""
+    return (" because of ", *listed(causes)) if causes else ()
+
+
 def text(value: Value) -> str:
     """Return a value as one line of text, nothing for one that is absent."""
     if value is None:
@@ -74,7 +79,7 @@ def said(value: Value) -> str:
 def becomes(before: Value, after: Value) -> Words:
     """Return what happens to a value, as the end of a sentence."""
     if before is Hidden.SECRET and after is Hidden.SECRET:
-        return ("gets another secret value",)
+        return ("is secret, and changes",)
     if before is None:
         return ("changes",) if after is None else ("is added as ", said(after))
     if after is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from automation.plan.model import Change, Op, Plan
-from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, kind, listed, noun
+from automation.plan.remarks.downtime import NETWORK
+from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, because, kind, listed, noun
 
 # Replacing these is how they are changed: nothing is gone in between and nothing is lost.
 _REVISIONS = frozenset({"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/layerVersion:LayerVersion"})
@@ -13,7 +14,7 @@ _REVISIONS = frozenset({"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/lay
 
 def recognise(plan: Plan) -> Iterator[Remark]:
     """Yield one sentence per cause, and one for all that follow from other replacements."""
-    replaced = [change for change in plan.changed() if change.op is Op.REPLACE]
+    replaced = [change for change in plan.changed() if change.op is Op.REPLACE and not _is_said_elsewhere(change)]
     groups: dict[tuple[str, tuple[str, ...]], list[Change]] = {}
     for change in replaced:
         if not change.follows:
@@ -28,6 +29,10 @@ def recognise(plan: Plan) -> Iterator[Remark]:
         yield Remark("replaced", Gravity.WARNING, words, [c.urn for c in following])
 
 
+def _is_said_elsewhere(change: Change) -> bool:
+    return change.destructive or change.type == NETWORK
+
+
 def _gravity(token: str) -> Gravity:
     return Gravity.NOTE if token in _REVISIONS else Gravity.WARNING
 
@@ -35,6 +40,5 @@ def _gravity(token: str) -> Gravity:
 def _because(token: str, causes: tuple[str, ...], members: list[Change]) -> Words:
     many = len(members) > 1
     subject = (f"{noun(len(members), kind(token))}: " if many else f"{kind(token)} ", *listed(c.name for c in members))
-    why = (" because of ", *listed(causes)) if causes else ()
     end = ", as every change of it is: a new revision, rolled out by its service." if token in _REVISIONS else "."
-    return (*subject, " are replaced" if many else " is replaced", *why, end)
+    return (*subject, " are replaced" if many else " is replaced", *because(causes), end)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from automation.plan.diffs import PropertyChange
 from automation.plan.model import Change, Op, Plan
 from automation.plan.noise import noise_of
+from automation.plan.remarks.permissions import DOCUMENTS
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, becomes, kind, noun
 from automation.plan.values import Hidden
 
@@ -26,7 +27,10 @@ def recognise(plan: Plan) -> Iterator[Remark]:
 
 
 def _own(change: Change) -> list[PropertyChange]:
-    return [one for one in change.diff if not noise_of(one) and one.after is not Hidden.UNKNOWN]
+    told = DOCUMENTS.get(change.type, ())
+    return [
+        one for one in change.diff if one.after is not Hidden.UNKNOWN and one.root not in told and not noise_of(one)
+    ]
 
 
 def _said(own: Sequence[PropertyChange]) -> Iterator[str]:
