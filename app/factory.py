@@ -50,7 +50,7 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
 
     base = _base(mounts)
     needs_key = bool(settings.api_keys) or "API_KEYS" in secrets.names(environ)
-    paths = Paths.of(settings.health_path, base, [mount.prefix for mount in mounts])
+    paths = Paths.of(settings.health_path, base, {mount.prefix: mount.service.keyless for mount in mounts})
     app = FastAPI(
         title="Modeshift",
         version=__version__,

@@ -37,8 +37,8 @@ class Proxies:
         balancer = "elb" in scope["aws.event"]["requestContext"] if "aws.event" in scope else False
         trusted = max(self._trusted, 1) if balancer else self._trusted
         if trusted:
-            entries = self._entries(scope)
-            if entries and (address := _address(entries[-trusted:][0])):
+            address = _address(self._entries(scope)[-trusted:][0])
+            if address:
                 return address
         peer = scope.get("client")
         return (_address(peer[0]) if peer and peer[0] else "") or _UNKNOWN
@@ -54,8 +54,8 @@ class Proxies:
         return headers.get(b"x-forwarded-proto") == b"https"
 
     def _entries(self, scope: Scope) -> list[str]:
-        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
-        entries: list[str] = ",".join(lines).split(",") if lines else []
+        lines: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
+        entries = ",".join(lines).split(",")
         return [_parameter(entry, "for") for entry in entries] if self._header == b"forwarded" else entries
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -27,27 +27,28 @@ class Paths:
     """Which paths are special. All others count for a client's rate, and need a key where keys are set."""
 
     health: frozenset[str]
-    """Asked by load balancers and orchestrators all the time."""
-    pages: frozenset[str]
-    """For people with a browser, who have no key yet."""
-    assets: tuple[str, ...]
-    """How the paths of what pages load begin."""
+    """Asked by load balancers and orchestrators all the time; they count for no rate."""
+    keyless: frozenset[str]
+    """What a browser gets without a key."""
+    keyless_below: tuple[str, ...]
+    """How paths begin of which the same is true."""
 
     @classmethod
-    def of(cls, health: str, base: str, prefixes: Sequence[str]) -> Paths:
-        """Return them for an app whose own pages are below `base` and whose services are below `prefixes`."""
+    def of(cls, health: str, base: str, services: Mapping[str, Collection[str]]) -> Paths:
+        """Return them for an app whose own pages are below `base`, and services with their keyless paths, by prefix."""
+        told = {prefix + path for prefix in ("", *services) for path in (health, "/ready", "/version")}
+        given = {prefix + path if path != "/" else prefix or "/" for prefix in services for path in services[prefix]}
+        below = {path for path in given if path.endswith("/*")}
         return cls(
-            health=frozenset(prefix + path for prefix in ("", *prefixes) for path in (health, "/ready")),
-            pages=frozenset(
-                {f"{base}/docs", f"{base}/openapi.json", *(f"{prefix}/version" for prefix in ("", *prefixes))}
-                | {prefix or "/" for prefix in prefixes}
-            ),
-            assets=tuple(f"{prefix}/static/" for prefix in prefixes),
+            health=frozenset(path for path in told if not path.endswith("/version")),
+            keyless=frozenset(told | (given - below) | {f"{base}/docs", f"{base}/openapi.json"}),
+            keyless_below=tuple(sorted(path.removesuffix("*") for path in below)),
         )
 
-    def is_open(self, path: str) -> bool:
-        """Tell whether a path needs no key in any case."""
-        return path in self.health or path in self.pages or path.startswith(self.assets)
+    def need_key(self, method: str, path: str) -> bool:
+        """Tell whether a request needs a key, if keys are set."""
+        reads = method in ("GET", "HEAD")
+        return not (reads and (path in self.keyless or path.startswith(self.keyless_below)))
 
 
 class Gate:
@@ -89,7 +90,7 @@ class Gate:
                 refusal = problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(wait)})
                 await refusal(scope, receive, send)
                 return
-        if self._needs_key and holder is None and not self._paths.is_open(path):
+        if self._needs_key and holder is None and self._paths.need_key(scope["method"], path):
             detail = f"This needs a key in the header {KEY_HEADER}."
             refusal = problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "ApiKey"})
             await refusal(scope, receive, send)

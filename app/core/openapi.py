@@ -23,8 +23,9 @@ def install(app: FastAPI, paths: Paths, *, needs_key: bool) -> None:
         if needs_key:
             components["securitySchemes"] = {_SCHEME: {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
             for path, operations in document["paths"].items():
-                for operation in operations.values() if not paths.is_open(path) else ():
-                    operation["security"] = [{_SCHEME: []}]
+                for method, operation in operations.items():
+                    if paths.need_key(method.upper(), path):
+                        operation["security"] = [{_SCHEME: []}]
         return document
 
     app.openapi = openapi

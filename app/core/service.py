@@ -7,7 +7,7 @@ deployment does: a cold start should not pay for a TOML parser.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +29,14 @@ class Service:
 
     `router` holds its paths below the service's route, where `/` is the route itself. `lifespan` opens what the
     service uses and closes it again; secrets are in the environment from there on, not before. `checks` are asked,
-    by name, whether the service is ready for requests.
+    by name, whether the service is ready for requests. `keyless` are the paths that a browser gets without a key where
+    API keys are set, such as `/` and `/static/*`: pages and what they load.
     """
 
     router: APIRouter
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
     checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    keyless: Collection[str] = ()
 
 
 @dataclass(frozen=True)
