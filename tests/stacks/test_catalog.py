@@ -163,6 +163,11 @@ def test_a_health_path_that_cannot_be_one_is_refused(project: Path, health: str)
     assert set(refused(project, with_people(health=health))) == {"modeshift:services.old-people.health"}
 
 
+@pytest.mark.parametrize("route", ["/docs", "/ready", "/health"])
+def test_a_route_that_every_app_answers_itself_is_refused(project: Path, route: str) -> None:
+    assert set(refused(project, with_people(route=route))) == {"modeshift:services.old-people.route"}
+
+
 def test_who_needs_the_internet_gets_a_way_to_it(project: Path) -> None:
     image = "registry/app@sha256:" + "0" * 64
     endpoints = {"nat": "none", "endpoints": ["ecr.api", "ecr.dkr", "logs"]}
