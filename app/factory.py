@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from app import __version__
 from app.core import docs, faults, health, metrics, openapi, problems, secrets, service, telemetry
 from app.core.clients import Proxies
+from app.core.cors import Cors
 from app.core.envelope import Envelope
-from app.core.gate import KEY_HEADER, Gate, Paths
+from app.core.gate import Gate, Paths
 from app.core.service import Mount
 from app.core.settings import Settings, SettingsError
 from app.core.state import Readiness, State
@@ -100,13 +100,7 @@ def _middleware(
         yield Middleware(metrics.MetricsMiddleware, recorder=recorder)
     # Before the gate: a browser asks for permission without a key, and must be able to read a refusal.
     if settings.cors_origins:
-        yield Middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["Content-Type", KEY_HEADER, "X-Request-ID"],
-            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
-        )
+        yield Middleware(Cors, origins=settings.cors_origins)
     yield Middleware(
         Gate, rate=settings.rate_limit, paths=paths, needs_key=needs_key, longest_body=settings.max_body_bytes
     )

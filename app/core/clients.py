@@ -17,6 +17,8 @@ from app.core.exchange import exchange_of
 ProxyHeader = Literal["x-forwarded-for", "forwarded"]
 
 _UNKNOWN = "unknown"
+_LONGEST = 64
+"""What is longer is no address, and is not remembered as a whole."""
 
 
 def client_of(scope: Scope) -> str:
@@ -37,11 +39,11 @@ class Proxies:
         balancer = "elb" in scope["aws.event"]["requestContext"] if "aws.event" in scope else False
         trusted = max(self._trusted, 1) if balancer else self._trusted
         if trusted:
-            address = _address(self._entries(scope)[-trusted:][0])
+            address = _address(self._entries(scope)[-trusted:][0][:_LONGEST])
             if address:
                 return address
         peer = scope.get("client")
-        return (_address(peer[0]) if peer and peer[0] else "") or _UNKNOWN
+        return (_address(peer[0][:_LONGEST]) if peer and peer[0] else "") or _UNKNOWN
 
     def secure(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Tell whether the caller came by HTTPS."""

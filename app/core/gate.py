@@ -36,12 +36,13 @@ class Paths:
     @classmethod
     def of(cls, health: str, base: str, services: Mapping[str, Collection[str]]) -> Paths:
         """Return them for an app whose own pages are below `base`, and services with their keyless paths, by prefix."""
-        told = {prefix + path for prefix in ("", *services) for path in (health, "/ready", "/version")}
+        told = frozenset(prefix + path for prefix in ("", *services) for path in (health, "/ready"))
+        pages = {f"{base}/docs", f"{base}/openapi.json", *(f"{prefix}/version" for prefix in ("", *services))}
         given = {prefix + path if path != "/" else prefix or "/" for prefix in services for path in services[prefix]}
         below = {path for path in given if path.endswith("/*")}
         return cls(
-            health=frozenset(path for path in told if not path.endswith("/version")),
-            keyless=frozenset(told | (given - below) | {f"{base}/docs", f"{base}/openapi.json"}),
+            health=told,
+            keyless=told | pages | (given - below),
             keyless_below=tuple(sorted(path.removesuffix("*") for path in below)),
         )
 
@@ -57,15 +58,7 @@ class Gate:
     The rate comes first, so that guessing keys is limited too.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        rate: Rate,
-        paths: Paths,
-        needs_key: bool,
-        longest_body: int,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, rate: Rate, paths: Paths, needs_key: bool, longest_body: int) -> None:
         self._app = app
         self._buckets = Buckets(rate) if rate.requests else None
         self._paths = paths

@@ -99,7 +99,8 @@ def test_no_other_origin_may_call_unless_it_is_listed(answers: Answers) -> None:
     assert listed.headers["access-control-allow-origin"] == ORIGIN
     assert "X-Request-ID" in listed.headers["access-control-expose-headers"]
     assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, ORIGIN)
-    assert stranger.status_code == 400
+    assert (stranger.status_code, stranger.headers["content-type"]) == (400, "application/problem+json")
+    assert stranger.json()["detail"] == "Disallowed CORS origin."
     assert "access-control-allow-origin" not in stranger.headers
 
 
