@@ -11,6 +11,7 @@ from typing import Any, Final
 from automation.cost.kinds.front_doors import capacity_units, metered
 from automation.cost.money import plain
 from automation.cost.usage import ServiceUsage, Usage
+from automation.errors import UserError
 from stacks.prices import cents
 from stacks.prices.sheet import PriceSheet
 from stacks.settings import Architecture, Compute, FrontDoorKind
@@ -114,12 +115,25 @@ class Comparison:
 
 
 def compare(workload: Workload, usage: Usage, sheet: PriceSheet) -> Comparison:
-    """Return what the service costs on each compute as its traffic grows."""
+    """Return what the service costs on each compute as its traffic grows.
+
+    Raises:
+        UserError: The sheet lacks prices of every compute.
+
+    """
     model = _Model(workload, usage, usage.of(workload.name), sheet)
-    costs = {Compute.LAMBDA: model.on_lambda, Compute.FARGATE: model.on_fargate, Compute.EKS: model.on_eks}
+    every = {Compute.LAMBDA: model.on_lambda, Compute.FARGATE: model.on_fargate, Compute.EKS: model.on_eks}
+    missing = {compute: gap for compute, cost in every.items() if (gap := _missing(cost))}
+    costs = {compute: cost for compute, cost in every.items() if compute not in missing}
+    gaps = [
+        f"{TITLES[compute]} is not compared: the price sheet of {sheet.region} has no {key}"
+        for compute, key in missing.items()
+    ]
+    if not costs:
+        raise UserError(f"Nothing can be compared in {sheet.region}.", hint=f"{gaps[0]}.")
     found = [_break_even(costs, before, after) for before, after in combinations(costs, 2)]
     caption = f"Prices on demand in {sheet.region}, {sheet.oldest} to {sheet.newest}, without free tier."
-    return Comparison(workload, costs, found, model.assumptions(), model.service.requests, caption)
+    return Comparison(workload, costs, found, (*gaps, *model.assumptions()), model.service.requests, caption)
 
 
 def break_even(per_request: Decimal, per_month: Decimal) -> Decimal:
@@ -207,6 +221,15 @@ class _Model:
                 "so that Fargate costs more than this"
             )
         return tuple(texts)
+
+
+def _missing(cost: Callable[[Decimal], Decimal]) -> str:
+    """Return the key of a price that a compute needs and the sheet lacks, nothing when all are there."""
+    try:
+        cost(POINTS[0])
+    except KeyError as error:
+        return str(error.args[0])
+    return ""
 
 
 def _break_even(costs: Mapping[Compute, Callable[[Decimal], Decimal]], before: Compute, after: Compute) -> BreakEven:

@@ -114,11 +114,13 @@ def service_name(urn: str) -> str:
 
 
 def desired(events: Iterable[Event]) -> Resources:
-    """Return what there will be after the run."""
+    """Return what there will be after the run; what is retained when the stack lets go of it is billed on."""
     kept: dict[str, Resource] = {}
     for metadata in _steps(events):
-        state = metadata.get("new")
-        if state and metadata["op"] not in _NOT_OURS:
+        state, old = metadata.get("new"), metadata.get("old") or {}
+        if metadata["op"] in _NOT_OURS:
+            state = old if metadata["op"] == "delete" and old.get("retainOnDelete") else None
+        if state:
             kept[metadata["urn"]] = _resource(metadata["urn"], state)
     return _sorted(kept)
 

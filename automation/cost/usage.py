@@ -80,6 +80,8 @@ class InsightsUsage(Settings):
     """Metrics that Container Insights makes of a cluster."""
     service_metrics: Amount
     """Metrics that Container Insights makes of a service and its task definition."""
+    log_gb: Amount
+    """What Container Insights logs of a cluster."""
     enhanced_metrics: Amount | None = None
     """Metrics of the whole cluster with `enhanced`; unset is unknown, since every task and container adds some."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stacks import prices
 from stacks.catalog import Need
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
@@ -46,6 +45,8 @@ def _needs(subject: Subject, tasks: list[str]) -> dict[str, str]:
 
 
 def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
+    from stacks import prices  # noqa: PLC0415 needed when something is refused, and by then time does not matter
+
     network = subject.settings.network
     at_most = sum(subject.settings.services[name].scaling.max for name in tasks)
     lines = [

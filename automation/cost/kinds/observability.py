@@ -74,24 +74,24 @@ def cluster(bill: Bill) -> None:
     level = "unknown" if settings is None else chosen[0] if chosen else "disabled"
     insights = bill.usage.insights
     services = len(bill.resources.of(_FARGATE))
-    match level:
-        case "disabled":
-            return
-        case "enabled":
-            bill.assume(
-                f"Container Insights makes {plain(insights.cluster_metrics)} metrics of a cluster and "
-                f"{plain(insights.service_metrics)} of each service"
-            )
-            bill.add(
-                "Container Insights", "metric.custom", insights.cluster_metrics + services * insights.service_metrics
-            )
-        case "enhanced" if insights.enhanced_metrics is not None:
-            bill.add("Container Insights", "metric.insights", insights.enhanced_metrics)
-        case "enhanced":
-            why = "every task and container adds metrics; say how many in insights.enhancedMetrics"
-            bill.unknown("Container Insights", why)
-        case _:
-            bill.unknown("Container Insights", "whether it is on is not known before the run")
+    if level == "disabled":
+        return
+    if level not in {"enabled", "enhanced"}:
+        bill.unknown("Container Insights", "whether it is on is not known before the run")
+        return
+    bill.assume(f"Container Insights logs {plain(insights.log_gb)} GB of a cluster")
+    bill.add("Container Insights' logs", "logs.ingest", insights.log_gb)
+    if level == "enabled":
+        bill.assume(
+            f"Container Insights makes {plain(insights.cluster_metrics)} metrics of a cluster and "
+            f"{plain(insights.service_metrics)} of each service"
+        )
+        bill.add("Container Insights", "metric.custom", insights.cluster_metrics + services * insights.service_metrics)
+    elif insights.enhanced_metrics is not None:
+        bill.add("Container Insights", "metric.insights", insights.enhanced_metrics)
+    else:
+        why = "every task and container adds metrics; say how many in insights.enhancedMetrics"
+        bill.unknown("Container Insights", why)
 
 
 def dashboard(bill: Bill) -> None:

@@ -113,6 +113,24 @@ def test_a_scaling_target_that_asks_for_more_tasks_is_said() -> None:
     assert not any("requestsPerTarget" in text for text in compared(requests_per_target=6000).assumptions)
 
 
+def test_a_compute_without_prices_is_left_out_and_named() -> None:
+    without = {key: price for key, price in SHEET.prices.items() if not key.startswith("eks.")}
+    sheet = SHEET.model_copy(update={"prices": without})
+    comparison = compare(Workload(name="api"), usage(), sheet)
+
+    assert set(comparison.costs) == {LAMBDA, FARGATE}
+    assert len(comparison.break_evens) == 1
+    assert comparison.assumptions[0] == "EKS is not compared: the price sheet of us-east-1 has no eks.auto.m7g.large"
+
+
+def test_a_sheet_without_any_of_them_is_refused() -> None:
+    sheet = SHEET.model_copy(update={"prices": {"dashboard": SHEET.prices["dashboard"]}})
+    with pytest.raises(UserError) as refused:
+        compare(Workload(name="api"), usage(), sheet)
+
+    assert "Lambda is not compared" in refused.value.hint
+
+
 def test_a_fixed_price_is_cheaper_from_the_next_whole_request() -> None:
     assert break_even(Decimal("0.30"), Decimal(1)) == 4
 

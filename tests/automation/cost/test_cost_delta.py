@@ -47,6 +47,13 @@ def test_what_was_and_what_will_be() -> None:
     assert [each.name for each in desired(EVENTS)] == ["dev-moved", "dev-new", "dev-key"]
 
 
+def test_what_is_retained_is_billed_on() -> None:
+    event = step("delete", EIP, "kept", old={})
+    event["resourcePreEvent"]["metadata"]["old"]["retainOnDelete"] = True
+
+    assert [each.name for each in desired([event])] == ["dev-kept"]
+
+
 def test_unknown_and_secret_values_are_not_values() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "[secret]"}
     (found,) = desired([step("create", KEY, "key", new={"a": UNKNOWN, "b": secret, "c": {"d": ["x"]}, "e": UNKNOWN})])

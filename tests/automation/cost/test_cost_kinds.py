@@ -266,10 +266,16 @@ def test_container_insights() -> None:
     def cluster(value: object) -> Resource:
         return resource("aws:ecs/cluster:Cluster", settings=[{"name": "containerInsights", "value": value}])
 
-    assert price(cluster("enabled"), *tasks()).total.expected - price(*tasks()).total.expected == USD("7.50")
+    nothing_logged = {"insights": {"logGb": 0}}
+    alone = price(*tasks()).total.expected
+    enhanced = price(cluster("enhanced"), insights={"enhancedMetrics": 100, "logGb": 2})
+
+    # (8 of the cluster + 17 of the service) × 0.30
+    assert price(cluster("enabled"), *tasks(), **nothing_logged).total.expected - alone == USD("7.50")
+    assert price(cluster("enabled"), *tasks(), insights={"logGb": 2}).total.expected - alone == USD("8.50")
     assert not price(cluster("disabled")).items
     assert gaps(cluster("enhanced"))
-    assert price(cluster("enhanced"), insights={"enhancedMetrics": 100}).total.expected == 7
+    assert enhanced.total.expected == 7 + 1
     assert gaps(cluster(Hidden.UNKNOWN))
 
 
