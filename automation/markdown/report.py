@@ -24,7 +24,7 @@ SUMMARY_LIMIT = 1_000_000
 _RESERVED = 1_024
 _SMALLEST_SECTION = 1_200
 _MOST_QUIET = 20
-_COLUMNS = ("stack", "mode", "+ create", "~ update", "± replace", "- delete", "USD a month", "policy", "drift")
+_COLUMNS = ("stack", "mode", "create", "update", "replace", "delete", "USD a month", "policy", "drift")
 _OPTIONAL = _COLUMNS[6:]
 _NUMBERS = range(2, 7)
 _NOTES = {
@@ -121,10 +121,12 @@ def _title(stacks: Sequence[StackReport]) -> str:
     failed = sum(not stack.ok for stack in stacks)
     changing = sum(stack.changes for stack in stacks)
     broken = sum(bool(stack.policies and stack.policies.mandatory) for stack in stacks)
-    said = [f"failed for {failed}"] if failed else []
-    said += [f"changes in {changing}"] if changing else [] if failed else ["no changes"]
-    said += [f"forbidden by policies in {broken}"] if broken else []
-    return f"Preview: {', '.join(said)} of {noun(len(stacks), 'stack')}"
+    found = [(failed, "failed"), (changing, "with changes"), (broken, "forbidden by policies")]
+    if len(stacks) == 1:
+        said, subject = [what.removeprefix("with ") for count, what in found if count], code(stacks[0].name)
+    else:
+        said, subject = [f"{count} {what}" for count, what in found if count], noun(len(stacks), "stack")
+    return f"Preview of {subject}: {', '.join(said) or 'no changes'}"
 
 
 def _overview(stacks: Sequence[StackReport]) -> str:

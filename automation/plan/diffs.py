@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,14 @@ class PropertyChange:
 
 def steps(path: str) -> list[str]:
     """Return a property path's steps: `tags["a:b"]` is `tags` and `a:b`, `ingress[0].port` has the index `0`."""
-    return [quoted or index or name for quoted, index, name in _STEP.findall(path)] or [path]
+    return [json.loads(f'"{quoted}"') if quoted else index or name for quoted, index, name in _STEP.findall(path)] or [
+        path
+    ]
+
+
+def as_path(name: str) -> str:
+    """Return the path of an outermost property."""
+    return _join("", name)
 
 
 def at(tree: Value, path: str) -> Value:
@@ -52,8 +60,8 @@ def at(tree: Value, path: str) -> Value:
 
 
 def changed_roots(before: Mapping[str, Value], after: Mapping[str, Value]) -> list[str]:
-    """Return the outermost names whose values differ."""
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    """Return the paths of the outermost properties that differ."""
+    return sorted(as_path(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def differences(
@@ -85,7 +93,8 @@ def _leaves(path: str, before: Value, after: Value) -> Iterator[tuple[str, Value
 
 
 def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if _PLAIN.fullmatch(key) else f'{path}["{key}"]'
+    dot = "." if path else ""
+    return f"{path}{dot}{key}" if _PLAIN.fullmatch(key) else f"{path}[{json.dumps(key)}]"
 
 
 def _by_identity(before: list[Value], after: list[Value]) -> tuple[dict[str, Value], dict[str, Value]]:

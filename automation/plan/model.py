@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from automation.engine import Event
-from automation.plan.diffs import PropertyChange, changed_roots, differences, steps
+from automation.plan.diffs import PropertyChange, as_path, changed_roots, differences, steps
 from automation.plan.masks import Masks
 from automation.plan.noise import noise_of
 from automation.plan.values import Hidden, Value, hide, leaked, readable
@@ -202,7 +202,7 @@ class Plan:
             deleted_first=op is Op.REPLACE and urn in self._deleted,
             causes=_causes(metadata.get("keys") or (), detailed),
             properties=tuple(sorted(detailed))
-            or tuple(metadata.get("diffs") or ())
+            or tuple(map(as_path, metadata.get("diffs") or ()))
             or tuple(changed_roots(before, after) if op is Op.UPDATE else ()),
             before=before,
             after=after,
@@ -251,7 +251,7 @@ def build(stack: str, events: Iterable[Event]) -> Plan:
 
 def _causes(keys: Sequence[str], detailed: Mapping[str, Mapping[str, object]]) -> tuple[str, ...]:
     exact = tuple(sorted(path for path, diff in detailed.items() if str(diff.get("diffKind", "")).endswith("-replace")))
-    return exact or tuple(keys)
+    return exact or tuple(map(as_path, keys))
 
 
 def _patterns(setting: object) -> tuple[str, ...]:

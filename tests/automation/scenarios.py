@@ -1,4 +1,4 @@
-"""What pull requests do to stacks, and the comment for each: `python -m tests.automation.scenarios` writes `golden/`."""
+"""What pull requests do to stacks; `python -m tests.automation.scenarios` writes the comment on each to `golden/`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from automation.plan.model import Change, Op, Plan
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, because, kind, listed
 
 # Not what cannot be made again, but what somebody may still want to read.
-_ALSO_LOST: Mapping[str, str] = {
+ALSO_LOST: Mapping[str, str] = {
     "aws:cloudwatch/logGroup:LogGroup": "the log lines",
     "aws:cognito/userPool:UserPool": "the people registered",
     "aws:ebs/volume:Volume": "the files",
@@ -43,18 +43,13 @@ def recognise(plan: Plan) -> Iterator[Remark]:
     for (token, op, causes), members in groups.items():
         plural, verb, them = ("s", "are", "them") if len(members) > 1 else ("", "is", "it")
         names = listed((c.name for c in members), _MOST_LOST)
-        words = (
-            f"{kind(token)}{plural} ",
-            *names,
-            f" {verb} {op}d",
-            *because(causes),
-            f", and the data goes with {them}.",
-        )
+        end = f", and the data goes with {them}."
+        words = (f"{kind(token)}{plural} ", *names, f" {verb} {op}d", *because(causes), end)
         yield Remark("data", Gravity.DANGER, words, [c.urn for c in members])
     if guarded := [change for change in changed if change.protected and change.op in {Op.DELETE, Op.REPLACE}]:
         words = ("The engine will refuse to delete ", *listed(c.name for c in guarded), ", which is protected.")
         yield Remark("guards", Gravity.WARNING, words, [c.urn for c in guarded])
-    for token, what in _ALSO_LOST.items():
+    for token, what in ALSO_LOST.items():
         lost = [c for c in changed if c.type == token and c.op in {Op.DELETE, Op.REPLACE} and not c.retained]
         if lost:
             plural, them = ("s", "them") if len(lost) > 1 else ("", "it")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from automation.plan.model import Change, Op, Plan
+from automation.plan.remarks.data import ALSO_LOST
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, kind, listed, noun
 
 _MOST_TYPES = 6
 
 
 def recognise(plan: Plan) -> Iterator[Remark]:
-    """Yield one sentence per component that goes, and one for all that goes alone."""
+    """Yield one sentence per component that goes, and one for all that goes alone and has no sentence of its own."""
     deleted = [change for change in plan.changed() if change.op is Op.DELETE]
     whole: dict[str, list[Change]] = {change.urn: [] for change in deleted if not change.custom}
     alone: dict[str, list[Change]] = {}
@@ -19,7 +20,7 @@ def recognise(plan: Plan) -> Iterator[Remark]:
         top = plan.component_of(change.urn)
         if top in whole:
             whole[top].append(change)
-        else:
+        elif change.type not in ALSO_LOST and not change.destructive:
             alone.setdefault(change.type, []).append(change)
     for urn, members in whole.items():
         if members:

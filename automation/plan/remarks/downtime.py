@@ -54,12 +54,8 @@ def recognise(plan: Plan) -> Iterator[Remark]:
             words = (*named, f" is deleted before its successor is there: in between, {effect}.")
             yield Remark("downtime", Gravity.DANGER, words, [change.urn])
         elif change.op is Op.REPLACE and change.type == NETWORK:
-            words = (
-                *named,
-                " is replaced",
-                *because(change.causes),
-                ": everything in the network moves or is made anew.",
-            )
+            end = ": everything in the network moves or is made anew."
+            words = (*named, " is replaced", *because(change.causes), end)
             yield Remark("downtime", Gravity.WARNING, words, [change.urn])
         for effect in _restarts(change):
             yield Remark("downtime", Gravity.WARNING, (*named, f" {effect}."), [change.urn])

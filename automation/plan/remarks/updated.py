@@ -11,7 +11,7 @@ from automation.plan.remarks.permissions import DOCUMENTS
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, becomes, kind, noun
 from automation.plan.values import Hidden
 
-_MOST_RESOURCES = 12
+_MOST_RESOURCES = 8
 _MOST_PROPERTIES = 4
 
 
