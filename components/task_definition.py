@@ -20,6 +20,8 @@ USER = "10001"
 
 _SCRATCH = "tmp"
 _LONGEST_STOP = 120
+_DRAIN = 5
+"""Seconds that the app, told to stop, goes on taking requests unless `DRAIN_SECONDS` says otherwise."""
 _ARCHITECTURES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 # Asks the app itself, by the same settings it listens by; the image has Python but need not have curl.
@@ -97,8 +99,8 @@ def _container(
         ],
         "mountPoints": _mounts(args.volumes, writable=writable),
         "linuxParameters": {"initProcessEnabled": True},
-        # A request that is under way when the task is told to stop may take its time.
-        "stopTimeout": min(_LONGEST_STOP, args.timeout + 2),
+        # A request that is under way when the task no longer takes any may take its time.
+        "stopTimeout": min(_LONGEST_STOP, args.timeout + _DRAIN + 2),
         "healthCheck": {
             "command": ["CMD", "python3", "-c", _HEALTH_CHECK],
             "interval": 30,

@@ -137,7 +137,7 @@ def test_health_check_asks_as_often_as_it_should(deploy_fargate: Deploy) -> None
 
 
 def test_request_under_way_may_end_before_the_task_is_killed(deploy_fargate: Deploy) -> None:
-    assert container(deploy_fargate({"timeout": 28}))["stopTimeout"] == 30
+    assert container(deploy_fargate({"timeout": 28}))["stopTimeout"] == 35
     assert container(deploy_fargate({"timeout": 900}))["stopTimeout"] == 120
 
 
