@@ -72,7 +72,7 @@ def test_a_wrong_method_is_a_problem(public: Client, method: str, path: str) -> 
     assert method in wrong.headers["allow"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/health/", "/v1/probe", "/V1/probe/tcp"])
+@pytest.mark.parametrize("path", ["/nope", "/health/", "/v1/probe", "/V1/probe/tcp"])
 def test_an_unknown_path_is_a_problem(public: Client, path: str) -> None:
     missing = public("GET", path)
     assert (missing.status_code, missing.headers["content-type"]) == (404, PROBLEM)
