@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,17 @@ from rich.text import Text
 
 from automation.engine import Event
 from automation.errors import UserError
-from policy import judge as rules_of
 from policy.catalogue import RULES
-from policy.judge import Finding, Report
+from policy.judge import Finding, Report, Terms
+from policy.judge import judge as hold
 from policy.model import Resource, Rule, Stack
 from policy.suppressions import FILE, Suppression, SuppressionError, load
 from policy.values import from_wire
 
 # Steps after which the resource is no more.
-_ENDS = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace", "read-discard"})
+_ENDS = frozenset(
+    {"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace", "read-discard"}
+)
 
 Dependencies = Mapping[str, Mapping[str, frozenset[str]]]
 """By URN and property, the URNs its value comes from."""
@@ -61,9 +62,8 @@ def judge(
         if is_result:
             made[metadata["urn"]] = _resource(state, state.get("outputs") or state.get("inputs"), known)
     stack = Stack(tuple(made.get(urn, resource) for urn, resource in asked.items()))
-    return rules_of.judge(
-        asked.values(), stack, environment=environment, suppressions=suppressions, today=today
-    )
+    terms = Terms(environment=environment, today=today, suppressions=suppressions)
+    return hold(asked.values(), stack, terms)
 
 
 def exceptions(path: Path = FILE) -> list[Suppression]:
@@ -139,5 +139,8 @@ def _resource(state: Event, properties: object, dependencies: Mapping[str, froze
 def _line(finding: Finding) -> Text:
     word, style = ("stops", "red") if finding.stops else ("advice", "yellow")
     return Text.assemble(
-        (f"{word}: ", f"bold {style}"), (f"{finding.rule.id} ", "bold"), finding.sentence, (f" {finding.rule.remedy}", "dim")
+        (f"{word}: ", f"bold {style}"),
+        (f"{finding.rule.id} ", "bold"),
+        finding.sentence,
+        (f" {finding.rule.remedy}", "dim"),
     )

@@ -12,6 +12,17 @@ from policy.suppressions import Suppression
 
 
 @dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a judgement depends on besides the stack."""
+
+    environment: str
+    """Where the stack belongs; some rules only stop prod."""
+    today: date
+    """The day on which exceptions must still be good."""
+    suppressions: Sequence[Suppression] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """A rule that a resource breaks."""
 
@@ -30,8 +41,7 @@ class Finding:
     def sentence(self) -> str:
         """Return what is wrong: the resource, what it does, and where."""
         said = f"{self.resource.name} {self.message}" + (f" ({self.path})" if self.path else "") + "."
-        expired = self.suppression is not None and not self.excepted
-        return f"{said} {self.suppression.expiry()}" if expired and self.suppression else said
+        return said if self.suppression is None or self.excepted else f"{said} {self.suppression.expiry()}"
 
 
 @dataclass(frozen=True)
@@ -76,30 +86,18 @@ class Report:
             "ok": self.ok,
             "environment": self.environment,
             "kept": self.kept,
-            "notKnown": [
-                {"rule": one.rule.id, "urn": one.resource.urn, "property": one.path} for one in self.pending
-            ],
+            "notKnown": [{"rule": one.rule.id, "urn": one.resource.urn, "property": one.path} for one in self.pending],
             "findings": [_finding(finding) for finding in self.findings],
         }
 
 
-def judge(
-    resources: Iterable[Resource],
-    stack: Stack,
-    *,
-    environment: str,
-    suppressions: Sequence[Suppression] = (),
-    today: date,
-    rules: Iterable[Rule] = RULES,
-) -> Report:
+def judge(resources: Iterable[Resource], stack: Stack, terms: Terms, rules: Iterable[Rule] = RULES) -> Report:
     """Hold resources against the rules about one of them, and the stack against those about how they belong together.
 
     Args:
         resources: Everything that is asked for, by its inputs.
         stack: The same with what the provider makes of it.
-        environment: Where it goes; some rules only stop prod.
-        suppressions: Exceptions.
-        today: The day on which exceptions must still be good.
+        terms: What the answer depends on besides.
         rules: What to hold it against.
 
     """
@@ -111,21 +109,14 @@ def judge(
         for resource in sorted((stack if rule.relation else everything).of(*rule.types), key=lambda one: one.urn):
             outcomes = rule.judge(resource, stack)
             kept += not outcomes
-            findings += broken(rule, resource, outcomes, environment, suppressions, today)
+            findings += broken(rule, resource, outcomes, terms)
             pending += [Pending(rule, resource, one.path) for one in outcomes if isinstance(one, NotKnown)]
-    return Report(environment=environment, findings=findings, pending=pending, kept=kept)
+    return Report(environment=terms.environment, findings=findings, pending=pending, kept=kept)
 
 
-def broken(
-    rule: Rule,
-    resource: Resource,
-    outcomes: Iterable[Outcome],
-    environment: str,
-    suppressions: Iterable[Suppression],
-    today: date,
-) -> Iterator[Finding]:
-    """Yield what is broken, each with the exception that covers it; one that is still good goes before an ended one."""
-    covering = [one for one in suppressions if one.covers(rule, resource)]
+def broken(rule: Rule, resource: Resource, outcomes: Iterable[Outcome], terms: Terms) -> Iterator[Finding]:
+    """Yield what is broken, each with the exception that covers it; of several, the one that lasts longest."""
+    covering = [one for one in terms.suppressions if one.covers(rule, resource)]
     suppression = max(covering, key=lambda one: one.expires, default=None)
     for outcome in outcomes:
         if not isinstance(outcome, NotKnown):
@@ -134,9 +125,9 @@ def broken(
                 resource=resource,
                 path=outcome.path,
                 message=outcome.message,
-                stops=rule.level.stops(environment),
+                stops=rule.level.stops(terms.environment),
                 suppression=suppression,
-                excepted=suppression is not None and suppression.holds(today),
+                excepted=suppression is not None and suppression.holds(terms.today),
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,9 +12,9 @@ import pulumi_policy as crossguard
 from pulumi_policy.deserialize import serialize_properties
 
 from policy.catalogue import RULES
-from policy.judge import broken
+from policy.judge import Terms, broken
 from policy.model import NotKnown, Resource, Rule, Severity, Stack
-from policy.suppressions import Suppression, load
+from policy.suppressions import load
 from policy.values import UNKNOWN, Value, from_wire
 
 NAME = "modeshift"
@@ -32,7 +32,8 @@ _SEVERITIES = {
 
 def serve(*, today: date) -> None:
     """Serve the pack to the engine that started this process; returns when it ends."""
-    crossguard.PolicyPack(NAME, policies(environment(), load(rules=RULES), today))
+    terms = Terms(environment=environment(), today=today, suppressions=load(rules=RULES))
+    crossguard.PolicyPack(NAME, policies(terms))
 
 
 def environment() -> str:
@@ -40,9 +41,9 @@ def environment() -> str:
     return pulumi.Config(NAME).get("environment") or pulumi.get_stack()
 
 
-def policies(environment: str, suppressions: Sequence[Suppression], today: date) -> list[crossguard.Policy]:
+def policies(terms: Terms) -> list[crossguard.Policy]:
     """Return the rules as policies, at the levels that they have in this environment."""
-    judge = _Judge(environment, suppressions, today)
+    judge = _Judge(terms)
     return [judge.related(rule) if rule.relation else judge.single(rule) for rule in RULES]
 
 
@@ -50,9 +51,7 @@ def policies(environment: str, suppressions: Sequence[Suppression], today: date)
 class _Judge:
     """Makes policies of rules. What is not known yet or excepted becomes a reason why a policy does not apply."""
 
-    environment: str
-    suppressions: Sequence[Suppression]
-    today: date
+    terms: Terms
 
     def single(self, rule: Rule) -> crossguard.Policy:
         def validate(args: crossguard.ResourceValidationArgs, report: crossguard.ReportViolation) -> None:
@@ -76,13 +75,15 @@ class _Judge:
         return crossguard.StackValidationPolicy(validate=validate, **self._about(rule))
 
     def _about(self, rule: Rule) -> Mapping[str, Any]:
-        stops = rule.level.stops(self.environment)
+        stops = rule.level.stops(self.terms.environment)
         framework = crossguard.PolicyComplianceFramework(reference=", ".join(rule.frameworks))
         return {
             "name": rule.id,
             "description": rule.title,
             "display_name": f"{rule.id}: {rule.title}",
-            "enforcement_level": crossguard.EnforcementLevel.MANDATORY if stops else crossguard.EnforcementLevel.ADVISORY,
+            "enforcement_level": crossguard.EnforcementLevel.MANDATORY
+            if stops
+            else crossguard.EnforcementLevel.ADVISORY,
             "severity": _SEVERITIES[rule.severity],
             "framework": framework if rule.frameworks else None,
             "tags": list(rule.frameworks),
@@ -95,7 +96,7 @@ class _Judge:
         aside: list[str] = []
         for resource in sorted(resources, key=lambda one: one.urn):
             outcomes = rule.judge(resource, stack)
-            for finding in broken(rule, resource, outcomes, self.environment, self.suppressions, self.today):
+            for finding in broken(rule, resource, outcomes, self.terms):
                 if finding.excepted and finding.suppression:
                     aside.append(f"{finding.sentence} Excepted until {finding.suppression.expires.isoformat()}.")
                 else:

@@ -6,11 +6,11 @@ neither is there, as in the first preview of a stack, it is not known whether tw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from policy.checks import best, is_violated
 from policy.model import Check, NotKnown, Outcomes, Relation, Resource, Stack, Violation
-from policy.values import find, holds_unknown, texts
+from policy.values import UNKNOWN, find, holds_unknown, texts
 
 # What others call a resource by.
 _NAMES = (
@@ -36,7 +36,7 @@ def refers(source: Resource, path: str, target: Resource) -> Answer:
     if target.urn in (source.dependencies or {}).get(root, ()):
         return True
     names = _names(target)
-    unknown = False
+    unknown = any(target.properties.get(name) is UNKNOWN for name in _NAMES)
     for found in find(source.properties, path):
         if any(_called(text, names) for text in texts(found.value)):
             return True
@@ -56,18 +56,15 @@ def _called(text: str, names: set[str]) -> bool:
 
 def referred(target: Resource, stack: Stack, *places: tuple[str, str]) -> Answer:
     """Whether anything in the stack, by type and property, names a resource."""
-    answers = [refers(source, path, target) for kind, path in places for source in stack.of(kind)]
-    return True if True in answers else None if None in answers else False
+    return any_of(refers(source, path, target) for kind, path in places for source in stack.of(kind))
 
 
 def companion(kind: str, by: str, says: str, *, meets: Check | None = None) -> Relation:
     """Ask for another resource that names this one in its property `by`, and that passes the check `meets`."""
 
     def relation(resource: Resource, stack: Stack) -> Outcomes:
-        answers = [_both(refers(source, by, resource), _passes(source, meets)) for source in stack.of(kind)]
-        if True in answers:
-            return
-        yield NotKnown("") if None in answers else Violation("", says)
+        answer = any_of(both(refers(source, by, resource), _passes(source, meets)) for source in stack.of(kind))
+        yield from wanted(answer, Violation("", says))
 
     return relation
 
@@ -90,7 +87,7 @@ def only(condition: Callable[[Resource, Stack], Answer], relation: Relation) -> 
 
 def alone(check: Check) -> Relation:
     """Take a check of the resource itself where a relation is asked for."""
-    return lambda resource, stack: check(resource)
+    return lambda resource, _: check(resource)
 
 
 def one_of(*relations: Relation) -> Relation:
@@ -109,7 +106,22 @@ def _passes(source: Resource, meets: Check | None) -> Answer:
     return False if is_violated(outcomes) else None
 
 
-def _both(one: Answer, other: Answer) -> Answer:
+def both(one: Answer, other: Answer) -> Answer:
+    """Return whether two things hold, as far as known."""
     if one is False or other is False:
         return False
     return True if one and other else None
+
+
+def any_of(answers: Iterable[Answer]) -> Answer:
+    """Return whether one of several things holds, as far as known."""
+    found = set(answers)
+    return True if True in found else None if None in found else False
+
+
+def wanted(answer: Answer, violation: Violation) -> Outcomes:
+    """Yield what follows when something is not there that should be, or may not be."""
+    if answer is None:
+        yield NotKnown(violation.path)
+    elif not answer:
+        yield violation

@@ -21,7 +21,7 @@ class Unknown(Enum):
 
 UNKNOWN = Unknown.VALUE
 
-Value: TypeAlias = "str | float | bool | None | Unknown | list[Value] | dict[str, Value]"
+Value: TypeAlias = "str | float | bool | Unknown | list[Value] | dict[str, Value] | None"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how the engine marks a secret

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from policy.checks import every, is_in, is_set, is_true, must
-from policy.model import Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
-from policy.relations import alone, companion, one_of, refers
-from policy.values import find
+from policy.model import Level, Outcomes, Resource, Rule, Severity, Stack, Violation
+from policy.relations import Answer, alone, any_of, companion, one_of, refers, wanted
+from policy.values import find, holds_unknown
 
 TABLE = "aws:dynamodb/table:Table"
 
 
 def _backed_up(table: Resource, stack: Stack) -> Outcomes:
     """Look for a backup selection that names the table, everything, or one of the table's tags."""
-    answers = [
-        _selects_all(one) or _selects_tag(one, table) or refers(one, "resources", table)
+    answer = any_of(
+        answer
         for one in stack.of("aws:backup/selection:Selection")
-    ]
-    if True not in answers:
-        yield NotKnown("") if None in answers else Violation("", "is in no backup plan")
+        for answer in (_selects_all(one), _selects_tag(one, table), refers(one, "resources", table))
+    )
+    yield from wanted(answer, Violation("", "is in no backup plan"))
 
 
 def _selects_all(selection: Resource) -> bool:
     return any(found.value == "*" for found in find(selection.properties, "resources[*]"))
 
 
-def _selects_tag(selection: Resource, table: Resource) -> bool:
-    tags = table.properties.get("tagsAll") or table.properties.get("tags")
-    return isinstance(tags, dict) and any(
-        isinstance(wanted := found.value, dict) and tags.get(str(wanted.get("key"))) == wanted.get("value")
-        for found in find(selection.properties, "selectionTags[*]")
-    )
+def _selects_tag(selection: Resource, table: Resource) -> Answer:
+    tags = table.properties.get("tagsAll") or table.properties.get("tags") or {}
+    wanted = [found.value for found in find(selection.properties, "selectionTags[*]")]
+    if isinstance(tags, dict) and any(
+        isinstance(one, dict) and tags.get(str(one.get("key"))) == one.get("value") for one in wanted
+    ):
+        return True
+    return None if wanted and holds_unknown([tags, *wanted]) else False
 
 
 RULES = (

@@ -169,7 +169,9 @@ RULES = (
         frameworks=("CKV_AWS_224",),
         types=(CLUSTER,),
         remedy="Set `executeCommandConfiguration.kmsKeyId`.",
-        check=when(_EXEC, is_set, must(f"{_EXEC}.kmsKeyId", is_set, "encrypts ECS Exec sessions with no key of its own")),
+        check=when(
+            _EXEC, is_set, must(f"{_EXEC}.kmsKeyId", is_set, "encrypts ECS Exec sessions with no key of its own")
+        ),
     ),
     Rule(
         id="MS-ECS-014",

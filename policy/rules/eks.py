@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policy.checks import as_number, every, is_in, is_set, is_true, must, some, when
 from policy.model import Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
-from policy.relations import Answer
+from policy.relations import Answer, any_of, wanted
 from policy.values import UNKNOWN, find, texts
 
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
@@ -20,7 +20,8 @@ _MOST_HOPS = 2
 
 def _endpoint(cluster: Resource) -> Outcomes:
     public, cidrs = (
-        next(find(cluster.properties, f"vpcConfig.{name}")).value for name in ("endpointPublicAccess", "publicAccessCidrs")
+        next(find(cluster.properties, f"vpcConfig.{name}")).value
+        for name in ("endpointPublicAccess", "publicAccessCidrs")
     )
     if public is False:
         return
@@ -31,11 +32,9 @@ def _endpoint(cluster: Resource) -> Outcomes:
 
 
 def _own_role(association: Resource, stack: Stack) -> Outcomes:
-    answers = [_same_role(association, other) for other in stack.of(ASSOCIATION) if other.urn != association.urn]
-    if True in answers:
-        yield Violation("roleArn", "shares its role with another app")
-    elif None in answers:
-        yield NotKnown("roleArn")
+    others = [other for other in stack.of(ASSOCIATION) if other.urn != association.urn]
+    shared = any_of(_same_role(association, other) for other in others)
+    yield from wanted(None if shared is None else not shared, Violation("roleArn", "shares its role with another app"))
 
 
 def _same_role(one: Resource, other: Resource) -> Answer:

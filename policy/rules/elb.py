@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from policy.checks import either, every, is_in, is_not_true, is_set, is_true, must, when
-from policy.model import Check, Level, Outcomes, Resource, Rule, Severity, Stack, Violation
-from policy.relations import Answer, alone, companion, only, refers
-from policy.values import find
+from policy.model import Check, Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
+from policy.relations import Answer, alone, any_of, both, companion, only, refers
+from policy.values import UNKNOWN, find
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
@@ -30,16 +30,25 @@ def _public(check: Check) -> Check:
 
 def _in_zones(resource: Resource) -> Outcomes:
     places = [found for path in ("subnets[*]", "subnetMappings[*]") for found in find(resource.properties, path)]
-    if len(places) < _FEWEST_ZONES:
+    if len(places) >= _FEWEST_ZONES:
+        return
+    # A list that is not known yet counts as one place here.
+    unknown = next((found for found in places if found.value is UNKNOWN), None)
+    if unknown:
+        yield NotKnown(unknown.path)
+    else:
         yield Violation("subnets", "stands in one zone only")
 
 
+def _is_public(balancer: Resource) -> Answer:
+    internal = balancer.properties.get("internal")
+    return None if internal is UNKNOWN else is_not_true(internal)
+
+
 def _is_public_listener(listener: Resource, stack: Stack) -> Answer:
-    answers: list[Answer] = []
-    for balancer in stack.of(BALANCER):
-        if is_not_true(balancer.properties.get("internal")):
-            answers.append(refers(listener, "loadBalancerArn", balancer))
-    return True if True in answers else None if None in answers else False
+    return any_of(
+        both(refers(listener, "loadBalancerArn", balancer), _is_public(balancer)) for balancer in stack.of(BALANCER)
+    )
 
 
 _REDIRECTS = every(
@@ -117,7 +126,7 @@ RULES = (
         types=(BALANCER,),
         remedy="Associate an `aws.wafv2.WebAcl` with the load balancer.",
         relation=only(
-            lambda balancer, _: is_not_true(balancer.properties.get("internal")),
+            lambda balancer, _: _is_public(balancer),
             companion("aws:wafv2/webAclAssociation:WebAclAssociation", "resourceArn", "has no web ACL"),
         ),
     ),

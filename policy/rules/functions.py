@@ -6,7 +6,7 @@ from datetime import date
 
 from policy.checks import Test, as_number, either, is_in, is_set, must, some, when
 from policy.model import Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
-from policy.relations import alone, companion, one_of, refers
+from policy.relations import Answer, alone, any_of, both, companion, one_of, refers, wanted
 from policy.rules.secrets import no_secret_values
 from policy.values import UNKNOWN, find
 
@@ -24,6 +24,7 @@ SUPPORTED_RUNTIMES = (
 )
 """Runtimes that AWS still mended on that day."""
 
+_LOG_GROUP = "loggingConfig.logGroup"
 _DEFAULT_MEMORY = 128
 _DEFAULT_TIMEOUT = 3
 _FEWEST_SUBNETS = 2
@@ -51,12 +52,10 @@ def _visibility(mapping: Resource, stack: Stack) -> Outcomes:
     """Compare the queue's time with the function's: a message must not come back while it is still worked on."""
     for queue in stack.of(QUEUE):
         for function in stack.of(FUNCTION):
-            both = (refers(mapping, "eventSourceArn", queue), refers(mapping, "functionName", function))
-            if False in both:
-                continue
-            if None in both:
+            answer = both(refers(mapping, "eventSourceArn", queue), refers(mapping, "functionName", function))
+            if answer is None:
                 yield NotKnown("eventSourceArn")
-            else:
+            elif answer:
                 yield from _compared(queue, function)
 
 
@@ -71,14 +70,17 @@ def _compared(queue: Resource, function: Resource) -> Outcomes:
 
 
 def _logs_here(function: Resource, stack: Stack) -> Outcomes:
-    named = next(find(function.properties, "loggingConfig.logGroup")).value
-    own = f"/aws/lambda/{function.properties.get('name')}"
-    answers = [
-        refers(function, "loggingConfig.logGroup", group) if is_set(named) else group.properties.get("name") == own
+    named = next(find(function.properties, _LOG_GROUP)).value
+    answer = any_of(
+        refers(function, _LOG_GROUP, group) if is_set(named) else _is_own_group(function, group)
         for group in stack.of("aws:cloudwatch/logGroup:LogGroup")
-    ]
-    if True not in answers:
-        yield NotKnown("loggingConfig.logGroup") if None in answers else Violation("loggingConfig.logGroup", "logs to a group outside the stack")
+    )
+    yield from wanted(answer, Violation(_LOG_GROUP, "logs to a group outside the stack"))
+
+
+def _is_own_group(function: Resource, group: Resource) -> Answer:
+    names = function.properties.get("name"), group.properties.get("name")
+    return None if UNKNOWN in names else names[1] == f"/aws/lambda/{names[0]}"
 
 
 RULES = (
@@ -120,7 +122,9 @@ RULES = (
         frameworks=("Lambda.2", "CKV_AWS_363", "AwsSolutions-L1"),
         types=(FUNCTION,),
         remedy="Move to a runtime of the list in `policy/rules/functions.py`; an image brings its own.",
-        check=when("packageType", is_in("Zip", None), must("runtime", is_in(*SUPPORTED_RUNTIMES), "has an old runtime")),
+        check=when(
+            "packageType", is_in("Zip", None), must("runtime", is_in(*SUPPORTED_RUNTIMES), "has an old runtime")
+        ),
     ),
     Rule(
         id="MS-LAM-004",

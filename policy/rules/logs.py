@@ -39,8 +39,10 @@ RULES = (
         level=Level.ADVISORY,
         frameworks=("CKV_AWS_338",),
         types=(GROUP,),
-        remedy="Set `retentionInDays` to 365 or more, or copy logs to S3, which keeps them for a twentieth of the price.",
-        check=when("retentionInDays", _ends, must("retentionInDays", at_least(_YEAR), "keeps logs for less than a year")),
+        remedy="Set `retentionInDays` to 365 or more, or copy logs to S3, which is cheaper.",
+        check=when(
+            "retentionInDays", _ends, must("retentionInDays", at_least(_YEAR), "keeps logs for less than a year")
+        ),
     ),
     Rule(
         id="MS-LOG-003",

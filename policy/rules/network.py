@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.checks import as_number, is_in, is_not_set, is_not_true, is_set, must
+from policy.checks import as_number, is_not_set, is_not_true, must
 from policy.checks import every as all_of
 from policy.model import Check, Level, NotKnown, Outcomes, Relation, Resource, Rule, Severity, Violation
 from policy.relations import companion
@@ -33,6 +33,8 @@ def _openings(resource: Resource, direction: str) -> Iterator[Found]:
         yield from find(resource.properties, f"{direction}[*]")
     elif resource.type in (INGRESS, EGRESS) or resource.properties.get("type") == direction:
         yield Found("", resource.properties)
+    elif resource.properties.get("type") is UNKNOWN:
+        yield Found("type", UNKNOWN)
 
 
 def _worldwide(direction: str, is_fine: Check, says: str) -> Check:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from policy.checks import Test, as_number, at_least, every, is_in, is_not_set, is_not_true, is_set, is_true, must, when
+from policy.checks import Test, at_least, is_in, is_not_true, is_set, is_true, must, when
 from policy.model import Check, Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
 from policy.relations import refers
-from policy.values import UNKNOWN, Value, find
+from policy.values import UNKNOWN, find
 
 CLUSTER = "aws:rds/cluster:Cluster"
 CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
@@ -17,7 +17,11 @@ _FEWEST_MEMBERS = 2
 _FEWEST_BACKUPS = 7
 _USUAL_NAMES = ("admin", "administrator", "awsuser", "mysql", "postgres", "root")
 _USUAL_PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432, "oracle": 1521, "sqlserver": 1433}
-_TLS_PARAMETERS = {"postgres": "rds.force_ssl", "mysql": "require_secure_transport", "mariadb": "require_secure_transport"}
+_TLS_PARAMETERS = {
+    "postgres": "rds.force_ssl",
+    "mysql": "require_secure_transport",
+    "mariadb": "require_secure_transport",
+}
 _ON = ("1", "ON", "on")
 
 
@@ -46,6 +50,9 @@ def _parameter(names: dict[str, str], is_good: Test, says: str) -> Check:
 
 def _set_to(group: Resource, name: str, is_good: Test, says: str) -> Outcomes:
     for found in find(group.properties, "parameters[*]"):
+        if found.value is UNKNOWN:
+            yield NotKnown(found.path)
+            return
         if isinstance(found.value, dict) and found.value.get("name") == name:
             value = found.value.get("value")
             if value is UNKNOWN:

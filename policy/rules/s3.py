@@ -113,7 +113,9 @@ RULES = (
         types=(LIFECYCLE,),
         remedy="Set `abortIncompleteMultipartUpload.daysAfterInitiation` in a rule.",
         check=some(
-            "rules[*].abortIncompleteMultipartUpload.daysAfterInitiation", is_set, "keeps uploads that were never finished"
+            "rules[*].abortIncompleteMultipartUpload.daysAfterInitiation",
+            is_set,
+            "keeps uploads that were never finished",
         ),
     ),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from policy.checks import as_number, either, is_set, is_true, must, when
 from policy.documents import denied, is_public, tls_only
 from policy.model import Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
-from policy.relations import Answer, companion, only, referred, refers
+from policy.relations import Answer, any_of, companion, only, referred, refers, wanted
 from policy.values import UNKNOWN, find
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -29,10 +29,8 @@ def _takes_dead_letters(queue: Resource, stack: Stack) -> Answer:
 
 def _redrive(queue: Resource, stack: Stack) -> Outcomes:
     target = next(find(queue.properties, _TARGET)).value
-    is_last = _takes_dead_letters(queue, stack)
-    if is_set(target) or is_last:
-        return
-    yield NotKnown("") if is_last is None else Violation("redrivePolicy", "tries messages that always fail for ever")
+    answer = any_of([is_set(target), _takes_dead_letters(queue, stack)])
+    yield from wanted(answer, Violation("redrivePolicy", "tries messages that always fail for ever"))
 
 
 def _outlives(queue: Resource, stack: Stack) -> Outcomes:

@@ -11,6 +11,7 @@ import copy
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,7 +76,8 @@ def _resources() -> Document:
 
 def compliant() -> Document:
     """Return the stack that keeps every rule."""
-    document = copy.deepcopy(_resources())
+    # One by one: a copy of all keeps two that YAML made one.
+    document = {name: copy.deepcopy(resource) for name, resource in _resources().items()}
     for resource in document.values():
         _tag(resource)
     return document
@@ -99,6 +101,11 @@ def breaks() -> list[tuple[str, dict[str, Any]]]:
 def broken(change: Mapping[str, Any]) -> Document:
     """Return the stack with one change."""
     document = compliant()
+    _edit(document, change)
+    return document
+
+
+def _edit(document: Document, change: Mapping[str, Any]) -> None:
     for name, edit in change.items():
         if edit is None:
             del document[name]
@@ -108,6 +115,16 @@ def broken(change: Mapping[str, Any]) -> Document:
         else:
             for path, value in edit.items():
                 _set(document[name]["properties"], path, value)
+
+
+def worst() -> Document:
+    """Return the stack with every change that can still be made after those before it."""
+    document = compliant()
+    for _, change in breaks():
+        # Nothing is taken away: what is gone can break no other rule.
+        if all(edit is not None for edit in change.values()):
+            with suppress(KeyError, IndexError, TypeError):
+                _edit(document, change)
     return document
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from policy.catalogue import RULES
-from policy.judge import Report, judge
+from policy.judge import Report, Terms, judge
 from policy.model import Resource, Rule
 from tests.policy import stacks
 
@@ -20,7 +20,7 @@ IDS = [f"{rule}-{'-'.join(change)}" for rule, change in BREAKS]
 
 
 def report(resources: list[Resource], environment: str = "prod") -> Report:
-    return judge(resources, stacks.stack(resources), environment=environment, today=TODAY)
+    return judge(resources, stacks.stack(resources), Terms(environment=environment, today=TODAY))
 
 
 def fired(result: Report) -> set[str]:
@@ -46,7 +46,9 @@ def test_a_change_breaks_exactly_its_rule(rule: str, change: Mapping[str, Any]) 
 
 
 @pytest.mark.parametrize(("rule", "change"), BREAKS, ids=IDS)
-def test_a_first_preview_never_calls_a_change_fine_that_a_deployment_breaks(rule: str, change: Mapping[str, Any]) -> None:
+def test_a_first_preview_never_calls_a_change_fine_that_a_deployment_breaks(
+    rule: str, change: Mapping[str, Any]
+) -> None:
     result = report(stacks.previewed(stacks.broken(change)))
 
     assert fired(result) <= {rule}
@@ -100,7 +102,11 @@ def test_ids_of_frameworks_have_their_frameworks_form() -> None:
 
 
 def test_levels_stop_where_they_say() -> None:
-    change = {"log-group-of-data": {"kmsKeyId": None}, "block": {"blockPublicAcls": False}, "route": {"authorizationType": "NONE"}}
+    change = {
+        "log-group-of-data": {"kmsKeyId": None},
+        "block": {"blockPublicAcls": False},
+        "route": {"authorizationType": "NONE"},
+    }
     resources = stacks.deployed(stacks.broken(change))
 
     assert {one.rule.id for one in report(resources).stopping} == {"MS-LOG-003", "MS-S3-002"}
