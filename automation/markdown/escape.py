@@ -24,18 +24,20 @@ _INERT = re.compile(r"[^A-Za-z0-9 ,+=/-]")
 
 def size(text: str) -> int:
     """Return a text's length in bytes: however GitHub counts characters, there are never fewer."""
-    return len(text.encode())
+    return len(text.encode(errors="surrogatepass"))
 
 
 def visible(text: str) -> str:
     """Return a text whose every character shows, line ends apart, and which looks like no HTML comment."""
-    shown = _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    return shown.replace("<!--", "<!\u200b--")
+    if not (text.isascii() and text.isprintable()):
+        text = _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text.replace("<!--", "<!\u200b--")
 
 
 def one_line(text: str, most: int = NAME) -> str:
     """Return a text as one line of at most so many characters."""
-    line = _LINE_ENDS.sub(" ", text[: 2 * most + 1]).replace("\t", " ").strip()
+    line = text[: 2 * most + 1]
+    line = (line if line.isprintable() else _LINE_ENDS.sub(" ", line).replace("\t", " ")).strip()
     return visible(line if len(line) <= most else line[: most - 1] + "…")
 
 
@@ -44,7 +46,7 @@ def code(text: str, most: int = NAME) -> str:
     line = one_line(text, most)
     if not line:
         return "*empty*"
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0)) if "`" in line else "`"
     pad = " " if line[0] == "`" or line[-1] == "`" else ""
     return f"{fence}{pad}{line}{pad}{fence}"
 
@@ -63,8 +65,8 @@ def sentence(words: Words) -> str:
 
 def fenced(lines: Iterable[str], language: str = "") -> str:
     """Return lines as a code block whose fence is longer than any in it."""
-    body = "\n".join(visible(line) for line in lines)
-    longest = max((len(run) for run in re.findall("`{3,}", body)), default=2)
+    body = visible("\n".join(lines))
+    longest = max((len(run) for run in re.findall("`{3,}", body)), default=2) if "```" in body else 2
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{body}\n{fence}"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 from automation.markdown.escape import size
 
-_FENCE = re.compile(r"(`{3,})(\w*)$")
+_FENCE = "```"
 _OPENING = "<details>"
 _CLOSING = "</details>"
 
@@ -29,6 +28,8 @@ def split(text: str, limit: int) -> list[str]:
 
     A code block or a part that opens on demand which a cut goes through is closed before it and opened again after it.
     """
+    if size(text) <= limit:
+        return [text]
     parts: list[str] = []
     lines: list[str] = []
     used, fence, summary = 0, "", ""
@@ -45,20 +46,22 @@ def split(text: str, limit: int) -> list[str]:
 
 
 def _state(line: str, fence: str, summary: str) -> tuple[str, str]:
-    """Return the open fence and the open part after a line."""
-    found = _FENCE.match(line)
+    """Return the lines that opened the code block and the part that are open after a line, nothing where none is."""
     if fence:
-        return ("" if found and found[1] == _FENCE.match(fence)[1] and not found[2] else fence), summary  # type: ignore[index]
-    if found:
+        return ("" if line == _ticks(fence) else fence), summary
+    if line.startswith(_FENCE):
         return line, summary
     if line.startswith(_OPENING):
         return "", line
     return "", "" if line == _CLOSING else summary
 
 
+def _ticks(fence: str) -> str:
+    return fence[: len(fence) - len(fence.lstrip("`"))]
+
+
 def _closing(fence: str, summary: str) -> list[str]:
-    ends = [re.match("`+", fence)[0]] if fence else []  # type: ignore[index]
-    return [*ends, *(["", _CLOSING] if summary else [])]
+    return [*([_ticks(fence)] if fence else []), *(["", _CLOSING] if summary else [])]
 
 
 def _reopening(fence: str, summary: str) -> list[str]:

@@ -37,9 +37,8 @@ class PropertyChange:
 
 def steps(path: str) -> list[str]:
     """Return a property path's steps: `tags["a:b"]` is `tags` and `a:b`, `ingress[0].port` has the index `0`."""
-    return [json.loads(f'"{quoted}"') if quoted else index or name for quoted, index, name in _STEP.findall(path)] or [
-        path
-    ]
+    found = _STEP.findall(path)
+    return [_unquoted(quoted) if quoted else index or name for quoted, index, name in found] or [path]
 
 
 def as_path(name: str) -> str:
@@ -90,6 +89,13 @@ def _leaves(path: str, before: Value, after: Value) -> Iterator[tuple[str, Value
             yield from _leaves(f"{path}[{key}]", ones.get(key), others.get(key))
     else:
         yield path, before, after
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return json.loads(f'"{text}"')
+    except ValueError:
+        return text
 
 
 def _join(path: str, key: str) -> str:

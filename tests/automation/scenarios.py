@@ -62,12 +62,12 @@ def mode_switch() -> Report:
 
 def database_replacement() -> Report:
     return report(
-        [StackReport(build("prod", _database_events()), policies=_MET, cost=CostDelta(Decimal(60), Decimal(60)))]
+        [StackReport(build("prod", database_events()), policies=_MET, cost=CostDelta(Decimal(60), Decimal(60)))]
     )
 
 
 def large_change() -> Report:
-    return report([StackReport(build("prod", _large_events(500)))])
+    return report([StackReport(build("prod", large_events(500)))])
 
 
 def failing_preview() -> Report:
@@ -112,7 +112,7 @@ def cost_threshold() -> Report:
 
 
 def secret_rotation() -> Report:
-    return report([StackReport(build("prod", _rotation_events()))])
+    return report([StackReport(build("prod", rotation_events()))])
 
 
 def three_stacks() -> Report:
@@ -127,7 +127,7 @@ def three_stacks() -> Report:
     return report(stacks, basis=Basis.PROGRAM, notice=_NOTICE)
 
 
-def _database_events() -> list[events.Event]:
+def database_events() -> list[events.Event]:
     top = events.component("prod-database")
     parent = top["resourcePreEvent"]["metadata"]["urn"]
     database = {"instanceClass": "db.t4g.micro", "engineVersion": "16.4", "allocatedStorage": 20, "password": SECRET}
@@ -177,7 +177,7 @@ def _database_events() -> list[events.Event]:
     ]
 
 
-def _large_events(count: int) -> list[events.Event]:
+def large_events(count: int) -> list[events.Event]:
     kinds = (
         "aws:sqs/queue:Queue",
         "aws:lambda/function:Function",
@@ -207,7 +207,7 @@ def _large_events(count: int) -> list[events.Event]:
     return [*found, events.summary()]
 
 
-def _rotation_events() -> list[events.Event]:
+def rotation_events() -> list[events.Event]:
     plain = {"environment": {"variables": {"STRIPE": "sk-in-clear-until-now", "LOG_LEVEL": "info"}}}
     hidden = {"environment": {"variables": {"STRIPE": SECRET, "LOG_LEVEL": "info"}}}
     version = {"secretId": "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod-users-db", "secretString": SECRET}

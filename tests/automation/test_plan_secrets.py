@@ -55,6 +55,11 @@ def variables(value: object, name: str = "SETTING") -> dict[str, Any]:
     return {"environment": {"variables": {name: value}}}
 
 
+def allowing(resource: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}
+    return {"policy": json.dumps({"Statement": [statement]})}
+
+
 def containers(value: str) -> dict[str, Any]:
     return {
         "containerDefinitions": json.dumps([{"name": "app", "environment": [{"name": "DB_PASSWORD", "value": value}]}])
@@ -80,13 +85,7 @@ PLACES: Mapping[str, list[dict[str, Any]]] = {
     "elsewhere in clear, on a resource that is deleted": [
         update(variables(PLANTED), variables(SECRET)),
         step("update", FUNCTION, "other", old={"note": PLANTED}, new={"note": "b"}),
-        step("delete", "aws:iam/rolePolicy:RolePolicy", "p", old={"policy": policy_naming(PLANTED)})
-        if (
-            policy_naming := lambda text: json.dumps(
-                {"Statement": [{"Effect": "Allow", "Action": "a:b", "Resource": text}]}
-            )
-        )
-        else {},
+        step("delete", "aws:iam/rolePolicy:RolePolicy", "p", old=allowing(PLANTED)),
     ],
     "in what the program or the engine says": [
         update(variables(PLANTED), variables(SECRET)),

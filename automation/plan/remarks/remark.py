@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from automation.plan.values import Hidden, Value
 
@@ -87,6 +88,7 @@ def becomes(before: Value, after: Value) -> Words:
     return ("changes from ", said(before), " to ", said(after))
 
 
+@lru_cache
 def kind(token: str) -> str:
     """Return a resource type's short name, letters and digits only: `Function` of `aws:lambda/function:Function`."""
     return "Provider" if token.startswith("pulumi:providers:") else _NO_NAME.sub("", token.rsplit(":", 1)[-1])
