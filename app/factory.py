@@ -93,11 +93,8 @@ def _middleware(
     settings: Settings, recorder: metrics.Recorder | None, paths: Paths, *, needs_key: bool
 ) -> Iterator[Middleware]:
     """Yield what is around the routes, the outermost first. All of it is plain ASGI: no tasks or queues in between."""
-    # What follows may answer in its stead, and those answers too have an id, the headers and a line in the log.
-    yield Middleware(Envelope, proxies=Proxies(settings.trusted_proxies, settings.proxy_header))
-    # A refusal is a request too.
-    if recorder is not None:
-        yield Middleware(metrics.MetricsMiddleware, recorder=recorder)
+    # What follows may answer in its stead; those answers too have an id and the headers, are counted and logged.
+    yield Middleware(Envelope, proxies=Proxies(settings.trusted_proxies, settings.proxy_header), recorder=recorder)
     # Before the gate: a browser asks for permission without a key, and must be able to read a refusal.
     if settings.cors_origins:
         yield Middleware(Cors, origins=settings.cors_origins)

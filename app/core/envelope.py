@@ -1,4 +1,4 @@
-"""The outermost middleware: what every response carries, and the one record that every request leaves in the log.
+"""The outermost middleware: what every response carries, what is counted of it, and its one record in the log.
 
 One pass over the response serves all of it, since each wrapped `send` costs every request.
 """
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.clients import Proxies
 from app.core.exchange import Exchange, current, open_exchange
-from app.core.metrics import UNMATCHED, route_template
+from app.core.metrics import UNMATCHED, Recorder, known_method, route_template
 from app.core.request_ids import HEADER, request_id
 from app.core.state import state_of
 
@@ -36,11 +36,12 @@ _log = logging.getLogger("app.access")
 
 
 class Envelope:
-    """Names each request, adds the headers that its response lacks, and logs it."""
+    """Names each request, adds the headers that its response lacks, counts and logs it."""
 
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+    def __init__(self, app: ASGIApp, proxies: Proxies, recorder: Recorder | None) -> None:
         self._app = app
         self._proxies = proxies
+        self._recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,11 +60,16 @@ class Envelope:
                 message["headers"] = _completed(message.get("headers", []), scope, exchange)
             await send(message)
 
+        if self._recorder is not None:
+            self._recorder.began()
         token = current.set(exchange)
         try:
             await self._app(scope, receive, send_complete)
         finally:
-            _record(scope, exchange, perf_counter() - began)
+            seconds, route, status = perf_counter() - began, route_template(scope), exchange.status or _FAILED
+            if self._recorder is not None:
+                self._recorder.ended(known_method(scope), route, status, seconds)
+            _log_request(scope, exchange, route, status, seconds)
             current.reset(token)
 
 
@@ -78,12 +84,11 @@ def _completed(own: list[tuple[bytes, bytes]], scope: Scope, exchange: Exchange)
     return headers
 
 
-def _record(scope: Scope, exchange: Exchange, seconds: float) -> None:
+def _log_request(scope: Scope, exchange: Exchange, route: str, status: int, seconds: float) -> None:
     if not _log.isEnabledFor(logging.INFO):
         return
-    method, status, route = scope["method"], exchange.status or _FAILED, route_template(scope)
     fields: dict[str, str | int | float] = {
-        "method": method,
+        "method": scope["method"],
         "route": route,
         "status": status,
         "milliseconds": round(seconds * 1000, 2),

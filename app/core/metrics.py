@@ -14,10 +14,10 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from http import HTTPMethod, HTTPStatus
+from http import HTTPMethod
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app import __version__
 
@@ -66,35 +66,9 @@ def recorder(settings: Settings, service: str, auto: Format | None) -> Recorder 
             return None
 
 
-class MetricsMiddleware:
-    """Counts and times requests."""
-
-    def __init__(self, app: ASGIApp, recorder: Recorder) -> None:
-        self._app = app
-        self._recorder = recorder
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and note how it ended."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        # An exception that leaves the app becomes a 500 further out.
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        self._recorder.began()
-        begun = time.perf_counter()
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            seconds = time.perf_counter() - begun
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._recorder.ended(method, route_template(scope), status, seconds)
+def known_method(scope: Scope) -> str:
+    """Return the method of a request, if it is one that HTTP has."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def route_template(scope: Scope) -> str:

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import Message, Receive, Scope, Send
 
-from app.core.metrics import EmfRecorder, MetricsMiddleware, PrometheusRecorder, recorder
+from app.core.metrics import EmfRecorder, PrometheusRecorder, recorder
 from app.core.settings import Settings, SettingsError
+from app.core.state import Readiness
 from app.factory import create_app
 
 _CLOUDWATCH = botocore.session.get_session().get_service_model("cloudwatch")
@@ -275,41 +275,21 @@ def test_the_check_of_the_format_can_fail(capsys: pytest.CaptureFixture[str]) ->
         check_emf(line)
 
 
-class Noted:
-    """A recorder that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def began(self) -> None:
-        self.calls.append(("began",))
-
-    def ended(self, *args: Any) -> None:
-        self.calls.append(args[:3])
-
-
-def test_an_app_that_fails_is_counted_as_500() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+def test_a_request_that_fails_is_counted_as_one_of_ours(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Readiness) -> list[str]:
         raise ZeroDivisionError
 
-    noted: Any = Noted()
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(MetricsMiddleware(app, noted)({"type": "http", "method": "GET"}, nothing, swallow))
-    assert noted.calls == [("began",), ("GET", "unmatched", 500)]
+    monkeypatch.setattr(Readiness, "missing", fail)
+    counted = served(lambda client: client.get("/ready"), port)
+    assert counted["http_requests_total", "GET", "/ready", "5xx"] == 1
+    assert counted[("http_requests_in_progress",)] == 0
 
 
-def test_what_is_no_request_is_not_counted() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        pass
+def test_a_refusal_before_routing_is_counted_too(port: int) -> None:
+    async def act(client: httpx.AsyncClient) -> None:
+        for _ in range(3):
+            await client.get("/version")
 
-    noted: Any = Noted()
-    asyncio.run(MetricsMiddleware(app, noted)({"type": "websocket"}, nothing, swallow))
-    assert noted.calls == []
-
-
-async def nothing() -> Message:
-    return {"type": "http.disconnect"}
-
-
-async def swallow(message: Message) -> None:
-    pass
+    counted = served(act, port, RATE_LIMIT="1/60")
+    assert counted["http_requests_total", "GET", "/version", "2xx"] == 1
+    assert counted["http_requests_total", "GET", "unmatched", "4xx"] == 2
