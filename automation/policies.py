@@ -100,7 +100,7 @@ def report_view(report: Report) -> RenderableType:
 
 def summary(report: Report) -> str:
     """Return a report in one sentence."""
-    parts = [f"{report.kept} checks kept", f"{len(report.stopping)} broken", f"{len(report.advisory)} to consider"]
+    parts = [f"{len(report.kept)} checks kept", f"{len(report.stopping)} broken", f"{len(report.advisory)} to consider"]
     if report.excepted:
         parts.append(f"{len(report.excepted)} excepted")
     if report.pending:

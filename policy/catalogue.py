@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from policy.model import Level, Rule
 from policy.rules import (
@@ -29,6 +30,7 @@ _SUBJECTS = (network, iam, ecs, ecr, elb, functions, api, waf, rds, dynamodb, s3
 
 RULES: tuple[Rule, ...] = tuple(rule for subject in _SUBJECTS for rule in subject.RULES)
 
+_BEGIN, _END = "<!-- rules: written by `python -m policy.catalogue` -->", "<!-- /rules -->"
 _LEVELS = {Level.MANDATORY: "stops", Level.PROD: "stops in prod", Level.ADVISORY: "advises"}
 
 
@@ -54,3 +56,15 @@ def document(rules: Iterable[Rule] = RULES) -> Sequence[dict[str, object]]:
         }
         for rule in rules
     ]
+
+
+def main() -> None:
+    """Write the table into the page that explains the rules."""
+    page = Path(__file__).parents[1] / "docs" / "policies.md"
+    before, begin, rest = page.read_text("utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    page.write_text(f"{before}{begin}\n{table()}{end}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

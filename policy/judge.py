@@ -60,8 +60,8 @@ class Report:
     environment: str
     findings: Sequence[Finding] = field(default_factory=tuple)
     pending: Sequence[Pending] = field(default_factory=tuple)
-    kept: int = 0
-    """How often a rule was held against a resource and found kept."""
+    kept: Sequence[tuple[str, str]] = ()
+    """Rules, each with the URN of a resource that keeps it."""
 
     @property
     def stopping(self) -> list[Finding]:
@@ -85,7 +85,7 @@ class Report:
         return {
             "ok": self.ok,
             "environment": self.environment,
-            "kept": self.kept,
+            "kept": len(self.kept),
             "notKnown": [{"rule": one.rule.id, "urn": one.resource.urn, "property": one.path} for one in self.pending],
             "findings": [_finding(finding) for finding in self.findings],
         }
@@ -104,11 +104,12 @@ def judge(resources: Iterable[Resource], stack: Stack, terms: Terms, rules: Iter
     everything = Stack(tuple(resources))
     findings: list[Finding] = []
     pending: list[Pending] = []
-    kept = 0
+    kept: list[tuple[str, str]] = []
     for rule in rules:
         for resource in sorted((stack if rule.relation else everything).of(*rule.types), key=lambda one: one.urn):
             outcomes = rule.judge(resource, stack)
-            kept += not outcomes
+            if not outcomes:
+                kept.append((rule.id, resource.urn))
             findings += broken(rule, resource, outcomes, terms)
             pending += [Pending(rule, resource, one.path) for one in outcomes if isinstance(one, NotKnown)]
     return Report(environment=terms.environment, findings=findings, pending=pending, kept=kept)

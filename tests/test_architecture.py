@@ -20,7 +20,8 @@ ROOMS = {
     "stacks": {"components"},
     "app": set[str](),
     "sandbox": set[str](),
-    "automation": {"components", "sandbox", "stacks"},
+    "policy": set[str](),
+    "automation": {"components", "policy", "sandbox", "stacks"},
     "bootstrap": {"components", "stacks"},
 }
 CLOUD_WIRING = Path("automation/cloud.py")
@@ -93,6 +94,7 @@ def test_imports_follow_the_arrows(room: str) -> None:
         ("stacks", "from sandbox import server"),
         ("app", "    from components import network"),
         ("sandbox", "from components.naming import limit"),
+        ("policy", "from automation.plan import Plan"),
         ("automation", "import tests.e2e"),
     ],
 )

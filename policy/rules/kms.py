@@ -34,7 +34,7 @@ RULES = (
         severity=Severity.CRITICAL,
         level=Level.MANDATORY,
         frameworks=("KMS.5", "CKV_AWS_33"),
-        types=(KEY,),
+        types=(KEY, "aws:kms/keyPolicy:KeyPolicy"),
         remedy="Name accounts, roles and services, or narrow `*` with kms:CallerAccount.",
         check=denied(["policy"], is_public, "lets everybody use the key"),
     ),

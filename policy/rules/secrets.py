@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from policy.checks import as_number, is_set, must
+from policy.documents import denied, is_public
 from policy.model import Check, Level, NotKnown, Outcomes, Resource, Rule, Severity, Violation
 from policy.relations import companion
 from policy.values import UNKNOWN, Value, find, parsed
@@ -83,5 +84,15 @@ RULES = (
         types=(SECRET,),
         remedy="Set `kmsKeyId`.",
         check=must("kmsKeyId", is_set, "is encrypted with AWS's key"),
+    ),
+    Rule(
+        id="MS-SEC-003",
+        title="Secrets are not open to everybody",
+        severity=Severity.CRITICAL,
+        level=Level.MANDATORY,
+        frameworks=("CIS 2.21",),
+        types=("aws:secretsmanager/secretPolicy:SecretPolicy",),
+        remedy="Name who may read, or narrow `*` with a condition such as aws:PrincipalOrgID.",
+        check=denied(["policy"], is_public, "opens the secret to everybody"),
     ),
 )
