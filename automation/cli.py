@@ -6,22 +6,25 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from automation import bootstrap, new_service, operations, recovery, render, verify
+from automation import bootstrap, new_service, operations, preview_cli, recovery, render, verify
 from automation import doctor as doctor_report
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.cost_cli import cost
 from automation.errors import Exit, UserError
-from automation.markdown import StackReport, report
 from automation.operations import Result
+from automation.options import AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
+from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
+from automation.review import review, review_view
 from automation.sandbox_cli import sandbox
 from automation.screen import Screen, ask
-from stacks.load import describe, load
+from stacks.load import Resolved, describe, load
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,39 +35,10 @@ app = typer.Typer(
 )
 app.add_typer(sandbox, name="sandbox")
 app.add_typer(cost, name="cost")
+app.command()(policies)
 
-Stacks = Annotated[list[str] | None, typer.Option("--stack", "-s", help="Stack to work on; repeatable.")]
-AllStacks = Annotated[bool, typer.Option("--all", help="Every stack that has a file.")]
-CloudOption = Annotated[Cloud | None, typer.Option("--cloud", help="Where to work; must be named in CI.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, the rest on standard error.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-ExpectNoChanges = Annotated[bool, typer.Option("--expect-no-changes", help="End with code 4 when anything changes.")]
-
-
-@app.command()
-def preview(
-    stack: Stacks = None,
-    all_stacks: AllStacks = False,
-    cloud: CloudOption = None,
-    as_json: Json = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Read back what exists first.")] = False,
-    expect_no_changes: ExpectNoChanges = False,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file, too.")] = None,
-) -> None:
-    """Show what `up` would change, and why. Changes nothing."""
-    screen = Screen.open(as_json)
-
-    def one(session: Session) -> Result:
-        result = operations.preview(session, screen.console, refresh=refresh)
-        screen.plan(session, result)
-        return _with_expectation(result, expect_no_changes)
-
-    def write(results: Sequence[Result], notice: str) -> None:
-        if markdown is not None:
-            stacks = [StackReport(result.plan, ok=result.complete) for result in results]
-            markdown.write_text("\n".join(report(stacks, notice=notice).summary), encoding="utf-8")
-
-    _each(screen, stack, all_stacks, cloud, one, write)
+for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
+    app.command()(command)
 
 
 @app.command()
@@ -93,6 +67,7 @@ def up(
             skip_preview=skip_preview,
             refresh=refresh,
             accept_data_loss=accept_data_loss,
+            resolved=load(session.project.root, session.stack, fallback=fallback_settings(session.cloud)),
         )
         if result.ok:
             name = session.stack
@@ -284,7 +259,6 @@ def _each(
     all_stacks: bool,
     cloud: Cloud | None,
     one: Callable[[Session], Result],
-    write: Callable[[Sequence[Result], str], None] = lambda _results, _notice: None,
 ) -> NoReturn:
     """Do one thing to each chosen stack, report all, and end with the gravest code."""
     results: list[Result] = []
@@ -301,7 +275,6 @@ def _each(
                 results.append(one(session))
             if results[-1].code is Exit.INTERRUPTED:
                 break
-        write(results, notice)
     if notice:
         screen.console.print(notice, style="dim")
     screen.document(operations.document(results, notice))
@@ -317,8 +290,9 @@ def _bring_up(
     skip_preview: bool = False,
     refresh: bool = False,
     accept_data_loss: bool = False,
+    resolved: Resolved | None = None,
 ) -> Result:
-    """Preview, ask, bring one stack up, and show each."""
+    """Preview, hold the preview against the policies of stacks that have settings, ask, bring up, and show each."""
     recovery.recover(session, screen.console)
     expected = None
     if not skip_preview:
@@ -326,6 +300,13 @@ def _bring_up(
         screen.plan(session, planned)
         if not planned.ok:
             return planned
+        if resolved is not None:
+            reviewed = review(session.project, resolved, planned, datetime.now(UTC).date())
+            screen.console.print(review_view(reviewed), soft_wrap=True)
+            if reviewed.code is Exit.POLICY:
+                screen.say("Nothing was changed: a policy or the budget forbids it.", "red")
+                planned.code = Exit.POLICY
+                return planned
         expected = planned.plan
         _refuse_data_loss(planned, accept_data_loss)
         if planned.plan.changed():

@@ -19,6 +19,7 @@ from automation.cost.refresh import PRICE_LIST, TEMPLATE
 from automation.cost.refresh import refresh as refresh_sheet
 from automation.cost.usage import load_usage
 from automation.errors import Exit, UserError
+from automation.options import AllStacks, CloudOption, Json, Stacks
 from automation.project import Project, choose_stacks, find_project
 from automation.screen import Screen
 from stacks.load import Resolved, load
@@ -27,17 +28,13 @@ from stacks.settings import Placement, StackSettings
 
 cost = typer.Typer(help="Say what a stack costs in a month, and which compute is the cheapest.")
 
-Stack = Annotated[list[str] | None, typer.Option("--stack", "-s", help="Stack to price; repeatable.")]
-AllStacks = Annotated[bool, typer.Option("--all", help="Every stack that has a file.")]
-CloudOption = Annotated[Cloud | None, typer.Option("--cloud", help="Where to preview; must be named in CI.")]
 UsageOption = Annotated[str | None, typer.Option("--usage", "-u", help="small, medium, large, or a file of yours.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, the rest on standard error.")]
 
 
 @cost.callback(invoke_without_command=True)
 def cost_of_stacks(
     context: typer.Context,
-    stack: Stack = None,
+    stack: Stacks = None,
     all_stacks: AllStacks = False,
     cloud: CloudOption = None,
     usage: UsageOption = None,

@@ -79,6 +79,11 @@ def refresh(session: Session, console: Console) -> Result:
     return _run(session, console, f"refreshing {session.stack}", "refresh", "--yes", "--skip-preview")
 
 
+def drift(session: Session, console: Console) -> Result:
+    """Read every resource back and tell what changed outside; the state stays as it is."""
+    return _run(session, console, f"reading {session.stack} back", "refresh", "--yes", "--preview-only")
+
+
 def destroy(session: Session, console: Console) -> Result:
     """Delete everything in a stack that is not protected."""
     return _run(

@@ -40,10 +40,10 @@ class Screen:
         """Say a sentence."""
         self.console.print(text, style=style, soft_wrap=True)
 
-    def plan(self, session: Session, result: Result) -> None:
+    def plan(self, session: Session, result: Result, title: str = "what changes") -> None:
         """Show what would change, and why the run failed if it did."""
         if result.ok or result.plan.changed():
-            self.console.print(render.plan_view(result.plan, f"{session.stack}: what changes"))
+            self.console.print(render.plan_view(result.plan, f"{session.stack}: {title}"))
         if not result.ok:
             self.console.print(render.diagnostics_view(result.plan.errors()), soft_wrap=True)
             ending = "was interrupted" if result.code is Exit.INTERRUPTED else "failed"
@@ -81,17 +81,22 @@ class Screen:
         if not typer.confirm(question):
             raise UserError("Nothing was changed.", code=Exit.DONE)
 
+    def problem(self, error: UserError | SettingsError) -> None:
+        """Say what a person can put right."""
+        said = Text(str(error)) if isinstance(error, SettingsError) else render.problem(error.message, error.hint)
+        self.console.print(said, soft_wrap=True)
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         """Turn errors meant for people into a sentence, a JSON document and an exit code."""
         try:
             yield
         except UserError as error:
-            self.console.print(render.problem(error.message, error.hint), soft_wrap=True)
+            self.problem(error)
             self.document({"error": error.message, "hint": error.hint})
             raise typer.Exit(error.code) from None
         except SettingsError as error:
-            self.console.print(Text(str(error)), soft_wrap=True)
+            self.problem(error)
             self.document({"error": "settings", "problems": [problem.as_dict() for problem in error.problems]})
             raise typer.Exit(Exit.USAGE) from None
         except KeyboardInterrupt:

@@ -1,0 +1,90 @@
+"""The state that a change starts from, where no credentials reach the real one.
+
+The merge base's own program brings its stacks up in a sandbox of their own, and the checkout is previewed against that.
+The difference is what the change does, and not a first deployment.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from automation import operations
+from automation.cloud import Cloud, open_session
+from automation.errors import UserError
+from automation.project import Project
+
+
+@dataclass(frozen=True)
+class Base:
+    """A merge base, and the checkout as it looks from there."""
+
+    project: Project
+    """The checkout with the local folder that holds what its merge base made."""
+    commit: str
+    failed: Sequence[str] = ()
+    """The stacks that the merge base's own program could not bring up; of these a preview shows too much."""
+
+
+@contextmanager
+def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Console) -> Iterator[Base]:
+    """Bring up stacks as they are where a checkout left `ref`, for as long as the block lasts.
+
+    Raises:
+        UserError: this is no git checkout, it knows no such commit, or it was cloned without its history.
+    """
+    commit = _merge_base(project.root, ref)
+    with tempfile.TemporaryDirectory(prefix="modeshift-base-") as folder:
+        there = Path(folder, "checkout")
+        local = Path(folder, "local")
+        _git(project.root, "worktree", "add", "--quiet", "--detach", str(there), commit)
+        try:
+            _share_packages(project, there)
+            before = Project(there, local)
+            known = [stack for stack in stacks if stack in before.stacks()]
+            failed = [stack for stack in known if not _up(before, stack, console)]
+            yield Base(Project(project.root, local), commit, failed)
+        finally:
+            _git(project.root, "worktree", "remove", "--force", str(there))
+
+
+def _up(project: Project, stack: str, console: Console) -> bool:
+    try:
+        with open_session(project, stack, Cloud.SANDBOX) as session:
+            return operations.up(session, console).ok
+    except UserError as error:
+        console.print(f"The merge base's {stack} cannot be brought up: {error.message}", style="yellow")
+        return False
+
+
+def _share_packages(project: Project, there: Path) -> None:
+    """Let the merge base build its Lambda package where the checkout keeps its own: most often it is the same."""
+    build = project.root / ".modeshift" / "build"
+    build.mkdir(parents=True, exist_ok=True)
+    (there / ".modeshift").mkdir(exist_ok=True)
+    (there / ".modeshift" / "build").symlink_to(build)
+
+
+def _merge_base(root: Path, ref: str) -> str:
+    if ref.startswith("-"):
+        raise UserError(f"{ref!r} is no commit.", hint="Name a branch, a tag or a commit, as in --base origin/main.")
+    return _git(root, "merge-base", "HEAD", ref)
+
+
+def _git(root: Path, *args: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError("--base needs git, which is not installed.", hint="Install git.") from None
+    if done.returncode:
+        raise UserError(
+            f"git {args[0]} failed: {done.stderr.strip() or 'there is no common commit'}",
+            hint="--base needs a clone with its history: in a workflow `fetch-depth: 0` for actions/checkout.",
+        )
+    return done.stdout.strip()
