@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.services.netprobe.models.texts import IpAddress
+from app.services.netprobe.models.values import IpAddress, whole
 
 LONGEST = 25
 """Seconds for a whole request, all its attempts or probes together; gateways give up after 29."""
@@ -32,7 +32,7 @@ Phase = Literal["resolve", "connect", "tls", "first_byte", "transfer"]
 
 Milliseconds = Annotated[float, Field(ge=0)]
 Timeout = Annotated[float, Field(ge=0.1, le=LONGEST)]
-Count = Annotated[int, Field(ge=1, le=16, description="Attempts.")]
+Count = Annotated[int, Field(ge=1, le=16, description="Attempts."), whole]
 MaxMilliseconds = Annotated[float, Field(gt=0, le=1000 * LONGEST)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.services.netprobe.models.base import Count, ExpectSeries, Reaching, Repeated, SeriesResult, Timings
-from app.services.netprobe.models.texts import Pattern, Target, Url, parse_url
+from app.services.netprobe.models.values import Pattern, Target, Url, parse_url, whole
 
 Status = Annotated[int, Field(ge=100, le=599)]
 StatusRange = Annotated[str, Field(pattern=r"^[1-5][0-9]{2}-[1-5][0-9]{2}$")]
@@ -24,6 +24,7 @@ class HttpQuery(Reaching, Repeated):
     max_redirects: Annotated[
         int,
         Field(ge=0, le=5, description="Redirects to follow, each checked as the first URL was; never https to http."),
+        whole,
     ] = 0
     count: Count = 1
 
@@ -71,7 +72,7 @@ class ExpectHttp(ExpectSeries):
     """What the answer of a web server is held against."""
 
     status: Annotated[
-        list[Status | StatusRange] | None,
+        list[Annotated[Status | StatusRange, whole]] | None,
         Field(min_length=1, max_length=16, description='Statuses and ranges, as in `[204, "200-299"]`.'),
     ] = None
     body_matches: Annotated[Pattern | None, Field(description="RE2 pattern found in the first 64 KiB of the body.")] = (

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from app.services.netprobe.models.base import ExpectSeries, Reaching, Repeated, SeriesResult
-from app.services.netprobe.models.texts import Host, Port
+from app.services.netprobe.models.values import Host, Port
 
 
 class PingQuery(Reaching, Repeated):

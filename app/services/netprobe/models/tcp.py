@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from app.services.netprobe.models.base import ExpectSeries, Reaching, Repeated, SeriesResult
-from app.services.netprobe.models.texts import Host, Port
+from app.services.netprobe.models.values import Host, Port
 
 
 class TcpQuery(Reaching, Repeated):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.services.netprobe.models.base import Expect, Reaching, Result
-from app.services.netprobe.models.texts import Host, IpAddress, Port
+from app.services.netprobe.models.values import Host, IpAddress, Port
 
 
 class TlsQuery(Reaching):

@@ -27,17 +27,20 @@ export function answer(result) {
 }
 
 function verdict(result) {
-  const subject = result.port && result.probe !== "http" ? `${bracketed(result.host)}:${result.port}` : result.host;
   const did = result.probe === "dns" ? ["was looked up", "could not be looked up"] : ["was reached", "was not reached"];
-  const reached = `${subject} ${did[result.reached ? 0 : 1]}`;
+  const reached = `${subject(result)} ${did[result.reached ? 0 : 1]}`;
+  const all = result.expectations.length;
   const failed = result.expectations.filter((each) => !each.passed).length;
   if (!result.reached) return `${reached}.`;
-  if (failed > 0) return `${reached}, but ${failed} of ${count(result.expectations.length, "expectation")} failed.`;
-  return `${reached}${result.expectations.length > 0 ? ", as expected" : ""}.`;
+  if (failed > 0 && result.verified === false) return `${reached}, but is not to be trusted.`;
+  if (failed > 0) return `${reached}, but ${all === 1 ? "not as expected" : `${failed} of ${all} expectations failed`}.`;
+  return `${reached}${all > 0 ? ", as expected" : ""}.`;
 }
 
-function bracketed(host) {
-  return host.includes(":") ? `[${host}]` : host;
+function subject({ probe, host, port }) {
+  const plain = !port || (probe === "http" && (port === 80 || port === 443));
+  if (plain) return host;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function summary(result, sentence) {
@@ -49,13 +52,19 @@ function summary(result, sentence) {
     el("h2", {}, sentence),
     error && el("p", {}, `${phaseName(error.phase, probe)}: ${error.reason}`),
     error && el("p", {}, SOURCES[error.failure_source]),
+    !result.reached &&
+      result.expectations.length > 0 &&
+      el("p", {}, `${count(result.expectations.length, "expectation")} could not be checked, which counts as failed.`),
     lost > 0 && el("p", {}, `${count(lost, "attempt")} of ${statistics.sent} got no answer.`),
-    facts([
-      ...(HEADLINES[probe]?.(result) ?? []),
-      ["Time", result.reached && ms(result.timings.total_ms)],
-      ["Address", result.address],
-      ["Family", FAMILIES[result.family]],
-    ].filter(([, value]) => value !== false), "headlines"),
+    facts(
+      [
+        ...(HEADLINES[probe]?.(result) ?? []),
+        ["Time", result.reached ? ms(result.timings.total_ms) : null],
+        ["Address", result.address],
+        ["Family", FAMILIES[result.family]],
+      ],
+      "headlines",
+    ),
     result.age_seconds > 0 &&
       el("p", { class: "hint" }, `Found out ${result.age_seconds.toFixed(1)} s before you asked: it was asked already.`),
   );
@@ -71,14 +80,15 @@ const HEADLINES = {
   ping: (result) => [["Sent", { icmp: "ICMP echo requests", tcp: `TCP connections to port ${result.port}` }[result.method]]],
 };
 
-function expectations({ expectations: list }) {
-  if (list.length === 0) return null;
+function expectations({ expectations: list, reached }) {
+  if (list.length === 0 || !reached) return null;
   const items = list.map((each) =>
     el(
       "li",
       { class: each.passed ? "good" : "bad" },
       el("b", {}, each.passed ? "Passed" : "Failed"),
-      ` ${each.expectation}: ${each.reason}`,
+      ` ${each.reason} `,
+      el("code", {}, each.expectation),
     ),
   );
   return card("Expectations", el("ul", { class: "checks" }, items));
@@ -120,7 +130,7 @@ function response(result) {
       ["Body", read && (result.body_complete === false ? `${read} read, there is more` : read)],
       ["Location", result.location],
       ["TLS", result.tls && `${result.tls.version}, ${result.tls.cipher}`],
-      ["Certificate", result.tls && `${expiry(result.tls.days_to_expiry)} (${moment(result.tls.not_after)})`],
+      ["Certificate expires", result.tls && `${moment(result.tls.not_after)}, ${expiry(result.tls.days_to_expiry)}`],
       ["Addresses found", result.addresses.join(", ")],
     ]),
   );
@@ -152,13 +162,7 @@ function certificates({ certificates: list, chain_complete: complete }) {
     el(
       "details",
       { open: index === 0 },
-      el(
-        "summary",
-        {},
-        el("span", { class: "name" }, each.subject || "No subject"),
-        " ",
-        el("span", { class: `pill ${each.days_to_expiry < SOON ? "bad" : "good"}` }, expiry(each.days_to_expiry)),
-      ),
+      el("summary", {}, `${each.subject || "No subject"} `, validity(each.days_to_expiry)),
       facts([
         ["Names", each.alternative_names.join(", ")],
         ["Issuer", each.issuer],
@@ -173,6 +177,11 @@ function certificates({ certificates: list, chain_complete: complete }) {
   );
   const note = complete === false && el("p", { class: "hint" }, "This service sees the server’s own certificate only.");
   return shown.length > 0 ? [card(shown.length === 1 ? "Certificate" : "Certificates", shown, note)] : [];
+}
+
+function validity(days) {
+  const kind = days < SOON ? "bad" : "good";
+  return el("span", { class: `pill ${kind}` }, `${days < 0 ? "expired" : "expires"} ${expiry(days)}`);
 }
 
 function reply(result) {
@@ -204,6 +213,6 @@ function records({ answers, type }) {
 }
 
 function raw(result) {
-  const text = el("pre", { tabindex: "0", "aria-label": "The answer as JSON" }, JSON.stringify(result, null, 2));
+  const text = el("pre", { tabindex: "0", role: "group", "aria-label": "The answer as JSON" }, JSON.stringify(result, null, 2));
   return el("details", { class: "card" }, el("summary", {}, "The answer as JSON"), text);
 }

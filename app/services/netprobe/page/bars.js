@@ -3,13 +3,13 @@
 import { draw, el, ms, table } from "./dom.js";
 
 const PHASES = {
-  resolve: "Name lookup",
-  connect: "TCP connection",
-  tls: "TLS handshake",
+  resolve: "Resolve",
+  connect: "Connect",
+  tls: "TLS",
   first_byte: "First byte",
   transfer: "Transfer",
 };
-const OTHERWISE = { dns: { first_byte: "Question and answer" }, ping: { first_byte: "Echo" } };
+const OTHERWISE = { dns: { first_byte: "Answer" }, ping: { first_byte: "Echo" } };
 const THINNEST = 0.6;
 
 /** Name a phase as a probe knows it. */
@@ -22,22 +22,22 @@ export function waterfall(result) {
   const { timings, error, probe } = result;
   const whole = timings.total_ms;
   const parts = segments(timings);
-  const rows = parts.map((part) => row(phaseName(part.kind, probe), [part], whole, ms(part.long)));
+  const rows = parts.map((part) => row(phaseName(part.kind, probe), bar([part], whole), ms(part.long)));
   if (error && !parts.some((part) => part.kind === error.phase)) {
-    rows.push(row(phaseName(error.phase, probe), [], whole, "failed", "failed"));
+    rows.push(row(phaseName(error.phase, probe), bar([], whole), "failed", "failed"));
   }
-  if (parts.length > 1) rows.push(row("Total", [], whole, ms(whole), "total"));
-  return table("Milliseconds per phase", "bars", ["Phase", "", "Time"], rows);
+  if (parts.length > 1) rows.push(row("Total", null, ms(whole), "total"));
+  return table("Milliseconds per phase", "bars", ["Phase", "When", "Time"], rows);
 }
 
 /** Make the table of several attempts. */
 export function attempts(list) {
   const most = Math.max(...list.map((each) => each.time_ms ?? 0));
   const rows = list.map((each, index) => {
-    const parts = each.ok ? [{ kind: "attempt", start: 0, long: each.time_ms }] : [];
-    return row(`${index + 1}`, parts, most, each.ok ? ms(each.time_ms) : "failed", each.ok ? null : "failed", each.error);
+    if (!each.ok) return row(`${index + 1}`, each.error.reason, "failed", "failed");
+    return row(`${index + 1}`, bar([{ kind: "attempt", start: 0, long: each.time_ms }], most), ms(each.time_ms));
   });
-  return table("Milliseconds per attempt", "bars attempts", ["Attempt", "", "Time"], rows);
+  return table("Milliseconds per attempt", "bars attempts", ["Attempt", "Outcome", "Time"], rows);
 }
 
 /** Make the table of the requests on the way through redirects. */
@@ -47,10 +47,10 @@ export function hops(list) {
   const rows = list.map((each) => {
     const parts = segments(each.timings, begun);
     begun += each.timings.total_ms;
-    const name = [el("b", {}, `${each.status ?? "–"}`), ` ${each.url}`];
-    return row(name, parts, whole, ms(each.timings.total_ms));
+    const request = [el("b", {}, each.status ?? "no answer"), ` ${each.url}`, bar(parts, whole)];
+    return el("tr", {}, el("td", {}, request), el("td", { class: "time" }, ms(each.timings.total_ms)));
   });
-  return table("Requests on the way", "bars hops", ["Request", "", "Time"], rows);
+  return table("Requests on the way", "bars hops", ["Request", "Time"], rows);
 }
 
 function segments(timings, begun = 0) {
@@ -64,13 +64,12 @@ function segments(timings, begun = 0) {
   return parts;
 }
 
-function row(name, parts, whole, time, kind = null, error = null) {
-  const said = error ? el("span", { class: "reason" }, error.reason) : bar(parts, whole);
+function row(name, shown, time, kind = null) {
   return el(
     "tr",
     { class: kind },
     el("th", { scope: "row" }, name),
-    el("td", { class: "bar" }, said),
+    el("td", {}, shown),
     el("td", { class: "time" }, time),
   );
 }

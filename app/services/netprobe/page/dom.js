@@ -44,9 +44,9 @@ export function table(caption, kind, headings, rows) {
   );
 }
 
-/** Say a time. */
+/** Say a time, if there is one. */
 export function ms(value) {
-  if (value === null || value === undefined) return "–";
+  if (value === null) return null;
   const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
   return `${value.toFixed(digits)} ms`;
 }
@@ -56,10 +56,10 @@ export function count(number, thing) {
   return `${number} ${thing}${number === 1 ? "" : "s"}`;
 }
 
-/** Say how long something is still valid. */
+/** Say when something expires, or did. */
 export function expiry(days) {
-  if (days < 0) return `expired ${count(Math.ceil(-days), "day")} ago`;
-  return `expires in ${days < 2 ? `${Math.floor(days * 24)} hours` : `${Math.floor(days)} days`}`;
+  if (days < 0) return `${count(Math.ceil(-days), "day")} ago`;
+  return days < 2 ? `in ${count(Math.floor(days * 24), "hour")}` : `in ${Math.floor(days)} days`;
 }
 
 /** Say a number of bytes. */

@@ -6,6 +6,7 @@ import { Question } from "./question.js";
 
 const LONGEST = 40_000;
 const NEEDS_KEY = 401;
+const INVALID = 422;
 const TOO_MANY = 429;
 
 const byId = (id) => document.getElementById(id);
@@ -73,6 +74,7 @@ function refusal(reply, found) {
   const detail = found?.detail ?? `The answer is not one of this service: status ${reply.status}.`;
   if (reply.status === TOO_MANY) return ["Too many probes", `${detail} ${again(reply)}`];
   if (reply.status === NEEDS_KEY) return ["A key is needed", `${detail} Enter it above and run the probe again.`];
+  if (reply.status === INVALID) return ["This cannot be probed", `${detail} What is wrong is told beside each field.`];
   if (reply.status < 500) return ["This cannot be probed", detail];
   const id = found?.request_id ? ` If you report it, name the request ${found.request_id}.` : "";
   return ["The service failed", `${detail}${id}`];

@@ -15,7 +15,7 @@ import h11
 from app.services.netprobe.guard import Guard
 from app.services.netprobe.models import HttpQuery, HttpResult
 from app.services.netprobe.models.http import Hop, Secured
-from app.services.netprobe.models.texts import Target, parse_url
+from app.services.netprobe.models.values import Target, parse_url
 from app.services.netprobe.probes.evidence import Evidence
 from app.services.netprobe.probes.reach import Reach
 from app.services.netprobe.probes.secure import Streams, streams, tls_of, trust

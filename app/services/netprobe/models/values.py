@@ -1,4 +1,4 @@
-"""Texts in requests: hosts, addresses, URLs and patterns; the JSON schema of each says exactly what is accepted."""
+"""Values in requests: hosts, addresses, URLs and patterns; the JSON schema of each says exactly what is accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from app.services.netprobe.guard import parse_host
 
@@ -44,6 +44,10 @@ def _host(text: str) -> str:
     return host
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _address(text: str) -> str:
     if "%" in text:
         raise ValueError("an address with a zone cannot be probed")
@@ -67,7 +71,10 @@ IpAddress = Annotated[
 ]
 """An IPv4 or IPv6 address without a zone."""
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+whole = BeforeValidator(_whole)
+"""Takes a whole number however JSON writes it: 3.0 is one. Stands after what limits it."""
+
+Port = Annotated[int, Field(ge=1, le=65535), whole]
 
 
 @dataclass(frozen=True)
