@@ -13,6 +13,7 @@ from typing import cast
 
 from app.core.exchange import current
 from app.core.settings import Settings
+from app.core.telemetry import trace_id
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
@@ -39,6 +40,8 @@ class JsonFormatter(_Formatter):
         exchange = current.get()
         if exchange is not None:
             entry["request_id"] = exchange.request_id
+        if trace := trace_id():
+            entry["trace_id"] = trace
         if invocation := getattr(record, "aws_request_id", ""):
             entry["aws_request_id"] = invocation
         entry.update(_fields(record))

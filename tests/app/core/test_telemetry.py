@@ -192,6 +192,7 @@ def test_a_function_sends_what_it_has_after_each_request(collector: Collector) -
     assert done.stdout.startswith("200 "), done.stderr
     assert [span.trace_id.hex() for _, span in collector.spans] == [TRACE]
     assert "http.server.request.duration" in collector.metrics
+    assert f'"trace_id":"{TRACE}"' in done.stderr, "a record in the log leads to its trace"
 
 
 @pytest.mark.e2e
