@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -113,11 +113,10 @@ def _resource(args: crossguard.ResourceValidationArgs | crossguard.PolicyResourc
 
 
 def _with_dependencies(one: crossguard.PolicyResource) -> Resource:
-    resource = _resource(one)
     dependencies = {
         name: frozenset(source.urn for source in sources) for name, sources in one.property_dependencies.items()
     }
-    return Resource(**{**vars(resource), "dependencies": dependencies})
+    return replace(_resource(one), dependencies=dependencies)
 
 
 def _properties(props: Mapping[str, Any]) -> dict[str, Value]:
