@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from automation import checkpoint
 from automation.cloud import Cloud, Session, ensure_stack, open_session, own_state, state_engine
 from automation.errors import Exit, UserError
 from automation.operations import Result
@@ -200,7 +201,9 @@ def next_steps(outputs: Mapping[str, object]) -> Sequence[tuple[str, Sequence[st
             "For GitHub Actions, once each environment exists in the repository's settings:",
             [
                 f"gh variable set AWS_REGION --body {region}",
+                f"gh variable set AWS_REGISTRY --body {registry}",
                 f"gh variable set AWS_PREVIEW_ROLE --body {outputs['previewRole']}",
+                f"gh variable set AWS_PUBLISH_ROLE --body {outputs['publishRole']}",
                 *(
                     f"gh variable set AWS_DEPLOY_ROLE --env {name} --body {role}"
                     for name, role in sorted(roles.items())

@@ -1,4 +1,4 @@
-"""What the roles of GitHub Actions may do: reading for previews, and one environment's resources for deployments.
+"""What the roles of GitHub Actions may do: reading for previews, pushing images, one environment's resources.
 
 AWS generates the ids of many resources, so that a policy cannot name them before they exist. Where the id holds the
 name, the policy asks for the environment's prefix; where AWS looks at tags, for the environment's tag; what remains is
@@ -198,6 +198,14 @@ def preview_statements(shared: Shared) -> list[Statement]:
         Statement(actions=["s3:GetObject"], resources=[_objects(shared)]),
         Statement(actions=["kms:Decrypt"], resources=[shared.key_arn]),
         Statement(actions=_READS, resources=_EVERYTHING),
+    ]
+
+
+def publish_statements(shared: Shared) -> list[Statement]:
+    """Return what pushing an image needs, and finding one that was pushed before."""
+    return [
+        Statement(actions=["ecr:GetAuthorizationToken"], resources=_EVERYTHING),
+        Statement(actions=[*_PUSH, "ecr:DescribeImages"], resources=[shared.registry_arn]),
     ]
 
 

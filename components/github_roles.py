@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.github_policies import Shared, deploy_statements, preview_statements
+from components.github_policies import Shared, deploy_statements, preview_statements, publish_statements
 from components.iam import policy_document
 from components.service import Statement
 
@@ -18,10 +18,11 @@ _AUDIENCE = "sts.amazonaws.com"
 
 
 class GithubRoles(Component):
-    """One role that previews pull requests, reading only, and one role per environment that deploys.
+    """One role that previews, reading only, one that publishes images, and one per environment that deploys.
 
-    A deploying role can only be entered by a job that runs in the GitHub environment of its name, so that the
-    environment's approvals guard it, and from the branches listed for it, if any are. Free of charge.
+    Pull requests and the trunk may preview, the trunk alone may publish. A deploying role can only be entered by a job
+    that runs in the GitHub environment of its name, so that the environment's approvals guard it, and from the
+    branches listed for it, if any are. Free of charge.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class GithubRoles(Component):
         registry_arn: pulumi.Input[str],
         regions: Sequence[str],
         branches: Mapping[str, Sequence[str]] | None = None,
+        trunk: str = "main",
         zones: Sequence[str] = (),
         provider_arn: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -50,6 +52,7 @@ class GithubRoles(Component):
             registry_arn: Registry that images are pushed to.
             regions: Where stacks are deployed.
             branches: Branches, as in `main` or `release/*`, by environment; all that GitHub lets pass otherwise.
+            trunk: Branch that pull requests are merged into, and whose images are deployed.
             zones: Ids of the Route 53 zones that deployments may write to.
             provider_arn: GitHub's OIDC provider, where the account has it: there can be only one.
             opts: Options of the component.
@@ -68,17 +71,19 @@ class GithubRoles(Component):
             regions=regions,
             zones=zones,
         )
-        self.preview = self._role("preview", "pull_request", (), preview_statements(shared))
+        merged = f"ref:refs/heads/{trunk}"
+        self.preview = self._role("preview", ["pull_request", merged], (), preview_statements(shared))
+        self.publish = self._role("publish", [merged], (), publish_statements(shared))
         self.deploy: Mapping[str, aws.iam.Role] = {
             environment: self._role(
                 f"deploy-{environment}",
-                f"environment:{environment}",
+                [f"environment:{environment}"],
                 (branches or {}).get(environment, ()),
                 deploy_statements(environment, shared),
             )
             for environment in sorted(environments)
         }
-        self.register_outputs({"preview": self.preview.arn})
+        self.register_outputs({"preview": self.preview.arn, "publish": self.publish.arn})
 
     def _issuer(self) -> pulumi.Output[str]:
         # AWS knows GitHub's certificates itself; a thumbprint would only go out of date.
@@ -91,12 +96,12 @@ class GithubRoles(Component):
         ).arn
 
     def _role(
-        self, suffix: str, context: str, branches: Sequence[str], statements: Sequence[Statement]
+        self, suffix: str, contexts: Sequence[str], branches: Sequence[str], statements: Sequence[Statement]
     ) -> aws.iam.Role:
-        subject = f"repo:{self._repository}:{context}"
+        subjects = [f"repo:{self._repository}:{context}" for context in contexts]
         role = aws.iam.Role(
             self.child_name(suffix),
-            assume_role_policy=self._issuer_arn.apply(lambda arn: trust_policy(arn, subject, branches)),
+            assume_role_policy=self._issuer_arn.apply(lambda arn: trust_policy(arn, subjects, branches)),
             description=f"GitHub Actions of {self._repository}: {suffix}",
             tags=self.tags(suffix),
             opts=self.opts(),
@@ -107,10 +112,10 @@ class GithubRoles(Component):
         return role
 
 
-def trust_policy(provider_arn: str, subject: str, branches: Sequence[str]) -> str:
-    """Return who may take a role: jobs of exactly one subject, and only from some branches if any are listed."""
+def trust_policy(provider_arn: str, subjects: Sequence[str], branches: Sequence[str]) -> str:
+    """Return who may take a role: jobs of exactly these subjects, and only from some branches if any are listed."""
     conditions: dict[str, dict[str, object]] = {
-        "StringEquals": {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}
+        "StringEquals": {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": list(subjects)}
     }
     if branches:
         conditions["StringLike"] = {f"{_ISSUER}:ref": [f"refs/heads/{branch}" for branch in sorted(branches)]}

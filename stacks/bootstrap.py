@@ -49,6 +49,7 @@ def bootstrap(resolved: Bootstrap) -> Mapping[str, pulumi.Input[object]]:
         repository=settings.repository,
         environments=settings.environments,
         branches=settings.branches,
+        trunk=settings.trunk,
         state_arn=bucket.arn,
         key_arn=key.arn,
         registry_arn=registry.arn,
@@ -63,6 +64,7 @@ def bootstrap(resolved: Bootstrap) -> Mapping[str, pulumi.Input[object]]:
         "registry": registry.url,
         "region": region,
         "previewRole": roles.preview.arn,
+        "publishRole": roles.publish.arn,
         "deployRoles": {environment: role.arn for environment, role in roles.deploy.items()},
     }
 

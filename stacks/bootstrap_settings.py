@@ -24,6 +24,7 @@ GUIDE: Final = "docs/bootstrap.md"
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9_.-]+")
 _ENVIRONMENT: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,14}[a-z0-9])?")
 _BRANCH: Final = re.compile(r"[A-Za-z0-9_./*-]+")
+_TRUNK: Final = re.compile(r"[A-Za-z0-9_./-]+")
 _ZONE: Final = re.compile(r"Z[A-Z0-9]{1,31}")
 _PROVIDER: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:oidc-provider/token\.actions\.githubusercontent\.com")
 
@@ -37,6 +38,8 @@ class BootstrapSettings(Settings):
     """Environments that get a deploying role; a stack's name begins with its environment's."""
     branches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Branches that may deploy to an environment, as in `{prod: [main]}`; else all that GitHub's own rules allow."""
+    trunk: str = "main"
+    """Branch that pull requests are merged into: it publishes images, and previews as pull requests do."""
     regions: tuple[str, ...] = ()
     """Regions that stacks are deployed to; unset, the one of the shared resources."""
     zones: tuple[str, ...] = ()
@@ -138,6 +141,7 @@ def _of_form(detail: ErrorDetails) -> Problem:
 
 def _findings(settings: BootstrapSettings) -> Iterator[tuple[Path, Problem]]:
     yield from _unlike(("repository",), settings.repository, _REPOSITORY, "owner/name of a GitHub repository")
+    yield from _unlike(("trunk",), settings.trunk, _TRUNK, "one branch, as in main")
     if settings.oidc_provider is not None:
         wanted = "arn:aws:iam::ACCOUNT:oidc-provider/token.actions.githubusercontent.com"
         yield from _unlike(("oidcProvider",), settings.oidc_provider, _PROVIDER, wanted)

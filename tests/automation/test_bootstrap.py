@@ -317,6 +317,7 @@ def test_next_steps_name_every_line_to_paste() -> None:
         "registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift-1a2b3c4",
         "region": "us-east-1",
         "previewRole": "arn:preview",
+        "publishRole": "arn:publish",
         "deployRoles": {"prod": "arn:prod", "dev": "arn:dev"},
     }
     lines = [line for _, block in next_steps(outputs) for line in block]
@@ -325,6 +326,8 @@ def test_next_steps_name_every_line_to_paste() -> None:
     assert any("--platform linux/arm64,linux/amd64" in line and "--push" in line for line in lines)
     assert any(line.startswith("modeshift:image: 123456789012.dkr") and "@sha256:" in line for line in lines)
     assert "gh variable set AWS_DEPLOY_ROLE --env dev --body arn:dev" in lines
+    assert "gh variable set AWS_PUBLISH_ROLE --body arn:publish" in lines
+    assert f"gh variable set AWS_REGISTRY --body {outputs['registry']}" in lines
 
 
 def aws_project(tmp_path: Path, url: str, stack_file: str) -> Project:

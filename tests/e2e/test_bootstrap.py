@@ -76,8 +76,9 @@ def test_an_account_is_bootstrapped_once_and_stacks_live_beside_it(workspace: Wo
         name: trust["StringEquals"]["token.actions.githubusercontent.com:sub"] for name, trust in trusts.items()
     }
     assert subjects == {
-        "modeshift-ci-preview": "repo:acme/app:pull_request",
-        **{f"modeshift-ci-deploy-{name}": f"repo:acme/app:environment:{name}" for name in ENVIRONMENTS},
+        "modeshift-ci-preview": ["repo:acme/app:pull_request", "repo:acme/app:ref:refs/heads/main"],
+        "modeshift-ci-publish": ["repo:acme/app:ref:refs/heads/main"],
+        **{f"modeshift-ci-deploy-{name}": [f"repo:acme/app:environment:{name}"] for name in ENVIRONMENTS},
     }
 
 
@@ -85,7 +86,9 @@ def test_roles_reach_their_own_environment_only(workspace: Workspace) -> None:
     settings(workspace, environments=["dev", "prod"], branches={"prod": ["main"]}, zones=["Z0123456789ABC"])
     assert workspace.modeshift("bootstrap", "--yes", "--json").code == 0
     documents = policies(workspace)
-    assert sorted(documents) == ["modeshift-ci-deploy-dev", "modeshift-ci-deploy-prod", "modeshift-ci-preview"]
+    assert sorted(documents) == [
+        *("modeshift-ci-deploy-dev", "modeshift-ci-deploy-prod", "modeshift-ci-preview", "modeshift-ci-publish")
+    ]
     for name, document in documents.items():
         assert len(json.dumps(document, separators=(",", ":"))) < LONGEST_INLINE_POLICIES, name
 
@@ -97,6 +100,9 @@ def test_roles_reach_their_own_environment_only(workspace: Workspace) -> None:
     ]
     assert writes == []
     assert "prod" not in json.dumps(documents["modeshift-ci-deploy-dev"])
+    published = [action for one in documents["modeshift-ci-publish"]["Statement"] for action in one["Action"]]
+    assert {action.split(":")[0] for action in published} == {"ecr"}
+    assert not any("Delete" in action for action in published)
 
     for statement in documents["modeshift-ci-deploy-dev"]["Statement"]:
         if "iam:PassRole" in statement["Action"]:

@@ -53,6 +53,7 @@ def test_blocks_come_as_text_from_the_engine() -> None:
         ({"modeshift:environments": ["*"]}, "modeshift:environments[0]"),
         ({"modeshift:branches": {"qa": ["main"]}}, "modeshift:branches.qa"),
         ({"modeshift:branches": {"dev": ["two words"]}}, "modeshift:branches.dev[0]"),
+        ({"modeshift:trunk": "release/*"}, "modeshift:trunk"),
         ({"modeshift:regions": ["eu-west-1", "moon"]}, "modeshift:regions[1]"),
         ({"modeshift:zones": ["example.com"]}, "modeshift:zones[0]"),
         ({"modeshift:oidcProvider": "arn:aws:iam::123456789012:oidc-provider/evil.test"}, "modeshift:oidcProvider"),
