@@ -103,20 +103,21 @@ class Section:
 
     def _essence(self) -> Iterator[tuple[str, str]]:
         """Yield what is never left out before anything else is, gravest first, each with what it counts as."""
-        plan, remarks_of = self.stack.plan, {g: [r for r in self.remarks if r.gravity is g] for g in Gravity}
+        plan = self.stack.plan
+        by_gravity = {gravity: [one for one in self.remarks if one.gravity is gravity] for gravity in Gravity}
         if not self.stack.ok:
             yield "lines of errors", "❌ **This is not complete**: the preview ended with an error."
             yield from (("lines of errors", f"- ❌ {code(line, VALUE)}") for line in _messages(plan))
         yield from (("decisions", line) for line in self.decisive)
-        yield from (("dangers", line) for line in _bullets(remarks_of[Gravity.DANGER]))
+        yield from (("dangers", line) for line in _bullets(by_gravity[Gravity.DANGER]))
         for op, what in ((Op.REPLACE, "replacements"), (Op.DELETE, "deletions")):
             gone = sorted((c for c in plan.changed() if c.op is op), key=lambda c: (not c.destructive, c.type, c.name))
             yield from ((what, f"- {code(heading(change), VALUE)}") for change in gone)
-        yield from (("warnings", line) for line in _bullets(remarks_of[Gravity.WARNING]))
+        yield from (("warnings", line) for line in _bullets(by_gravity[Gravity.WARNING]))
 
 
-def _bullets(remarks_: Iterable[Remark]) -> Iterator[str]:
-    return (f"- {_MARK[one.gravity]}{sentence(one.words)}" for one in remarks_)
+def _bullets(found: Iterable[Remark]) -> Iterator[str]:
+    return (f"- {_MARK[one.gravity]}{sentence(one.words)}" for one in found)
 
 
 def _messages(plan: Plan) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from automation.markdown import COMMENT_LIMIT, PolicyReport, StackReport, Violation, report
+from automation.markdown import COMMENT_LIMIT, MARKER_ROOM, PolicyReport, StackReport, Violation, report
 from automation.markdown.escape import size
 from automation.markdown.fit import fit, split
 from automation.markdown.listing import Detail
@@ -21,7 +21,6 @@ from tests.automation.scenarios import large_events
 
 _KINDS = ["aws:sqs/queue:Queue", "aws:rds/instance:Instance", "aws:iam/rolePolicy:RolePolicy", "aws:ec2/vpc:Vpc"]
 _OPS = ["create", "update", "replace", "delete", "same"]
-MARKER = 200
 
 
 def many(op: str, count: int, width: int = 10, token: str = "aws:sqs/queue:Queue", stack: str = "prod") -> Plan:
@@ -57,7 +56,7 @@ def test_a_comment_always_fits_and_is_sound(shapes: list[tuple[str, int, int, st
         for place, (op, count, width, token, broken) in enumerate(shapes)
     ]
     posted = report(stacks, limit=limit)
-    assert size(posted.comment) <= limit - MARKER
+    assert size(posted.comment) <= limit - MARKER_ROOM
     assert all(size(part) <= 1_000_000 for part in posted.summary)
     page = rendered(posted.comment)
     assert (page.unbalanced, page.open) == ([], [])
@@ -67,7 +66,7 @@ def test_a_comment_always_fits_and_is_sound(shapes: list[tuple[str, int, int, st
 def test_large_plans_fit_and_their_full_text_has_every_name(op: str) -> None:
     count = 1000
     posted = report([StackReport(many(op, count, 40))])
-    assert size(posted.comment) <= COMMENT_LIMIT - MARKER
+    assert size(posted.comment) <= COMMENT_LIMIT - MARKER_ROOM
     whole = "\n".join(posted.summary)
     assert all(f"{number:05}nnnn" in whole for number in range(count))
 
@@ -76,7 +75,7 @@ def test_large_plans_fit_and_their_full_text_has_every_name(op: str) -> None:
 def test_many_stacks_fit_and_each_is_counted(stacks: int) -> None:
     reports = [StackReport(many("delete", 3, 60, stack=f"stack-{number:04}")) for number in range(stacks)]
     comment = report(reports).comment
-    assert size(comment) <= COMMENT_LIMIT - MARKER
+    assert size(comment) <= COMMENT_LIMIT - MARKER_ROOM
     assert f"Preview of {stacks} stacks: {stacks} with changes" in comment or stacks == 1
     rows = len(re.findall(r"^\| <code>", comment, re.MULTILINE))
     more = re.search(r"^\| … and (\d+) more stacks? ", comment, re.MULTILINE)

@@ -29,10 +29,10 @@ def recognise(plan: Plan) -> Iterator[Remark]:
             words = (f"{kind(top.type)} ", Quoted(top.name), f" is deleted, with {held} in it.")
             yield Remark("deleted", Gravity.WARNING, words, [urn, *(c.urn for c in members)])
     if alone:
-        words: list[str] = ["Deleted"]
+        said: list[str] = ["Deleted"]
         for position, (token, members) in enumerate(list(alone.items())[:_MOST_TYPES]):
-            words += ["; " if position else ": ", f"{kind(token)} ", *listed(c.name for c in members)]
+            said += ["; " if position else ": ", f"{kind(token)} ", *listed(c.name for c in members)]
         if (rest := len(alone) - _MOST_TYPES) > 0:
-            words.append(f"; and {noun(rest, 'more type')} of resources")
+            said.append(f"; and {noun(rest, 'more type')} of resources")
         urns = [c.urn for members in alone.values() for c in members]
-        yield Remark("deleted", Gravity.WARNING, (*words, "."), urns)
+        yield Remark("deleted", Gravity.WARNING, (*said, "."), urns)
