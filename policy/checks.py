@@ -12,6 +12,9 @@ from policy.values import UNKNOWN, Value, find, holds_unknown
 
 Test = Callable[[Value], bool]
 
+WORLD = ("0.0.0.0/0", "::/0")
+"""Everybody's addresses."""
+
 
 def is_in(*values: Value) -> Test:
     """Test for one of these values; None stands for a property that is not set."""

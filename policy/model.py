@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -93,15 +93,13 @@ class Rule:
     types: tuple[str, ...]
     remedy: str
     check: Check | None = None
-    relation: Relation | None = field(default=None)
+    relation: Relation | None = None
 
     def judge(self, resource: Resource, stack: Stack) -> list[Outcome]:
         """Return what is wrong with a resource or cannot be told yet; nothing when it keeps the rule."""
-        outcomes = self.check(resource) if self.check else ()
+        outcomes: list[Outcome] = []
+        if self.check:
+            outcomes += self.check(resource)
         if self.relation:
-            outcomes = self.relation(resource, stack)
-        return list(_once(outcomes))
-
-
-def _once(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    yield from dict.fromkeys(outcomes)
+            outcomes += self.relation(resource, stack)
+        return list(dict.fromkeys(outcomes))

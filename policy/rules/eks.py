@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policy.checks import as_number, every, is_in, is_set, is_true, must, some, when
+from policy.checks import WORLD, as_number, every, is_in, is_set, is_true, must, some, when
 from policy.model import Level, NotKnown, Outcomes, Resource, Rule, Severity, Stack, Violation
 from policy.relations import Answer, any_of, wanted
 from policy.values import UNKNOWN, find, texts
@@ -14,7 +14,6 @@ NODES = "aws:eks/nodeGroup:NodeGroup"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 _LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-_WORLD = ("0.0.0.0/0", "::/0")
 _MOST_HOPS = 2
 
 
@@ -27,7 +26,7 @@ def _endpoint(cluster: Resource) -> Outcomes:
         return
     if UNKNOWN in (public, cidrs):
         yield NotKnown("vpcConfig")
-    elif not texts(cidrs) or any(cidr in _WORLD for cidr in texts(cidrs)):
+    elif not texts(cidrs) or any(cidr in WORLD for cidr in texts(cidrs)):
         yield Violation("vpcConfig.publicAccessCidrs", "shows its API to the world")
 
 

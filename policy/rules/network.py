@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policy.checks import as_number, is_not_set, is_not_true, must
+from policy.checks import WORLD, as_number, is_not_set, is_not_true, is_violated, must
 from policy.checks import every as all_of
 from policy.model import Check, Level, NotKnown, Outcomes, Relation, Resource, Rule, Severity, Violation
 from policy.relations import companion
@@ -20,7 +20,6 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 SUBNET = "aws:ec2/subnet:Subnet"
 VPC = "aws:ec2/vpc:Vpc"
 
-_WORLD = ("0.0.0.0/0", "::/0")
 _SOURCES = ("cidrBlocks", "cidrIpv4", "cidrIpv6", "ipv6CidrBlocks")
 _WEB_PORTS = (80, 443)
 _ALL = "-1"
@@ -46,11 +45,10 @@ def _worldwide(direction: str, is_fine: Check, says: str) -> Check:
                 yield NotKnown(found.path)
                 continue
             sources = [found.value.get(name) for name in _SOURCES]
-            if any(cidr in _WORLD for source in sources for cidr in texts(source)):
+            if any(cidr in WORLD for source in sources for cidr in texts(source)):
                 block = Resource(urn=resource.urn, type=resource.type, properties=found.value)
                 if outcomes := list(is_fine(block)):
-                    known = any(isinstance(outcome, Violation) for outcome in outcomes)
-                    yield Violation(found.path, says) if known else NotKnown(found.path)
+                    yield Violation(found.path, says) if is_violated(outcomes) else NotKnown(found.path)
             elif UNKNOWN in sources:
                 yield NotKnown(found.path)
 
@@ -61,12 +59,8 @@ def _is_web_port(value: Value) -> bool:
     return as_number(value) in _WEB_PORTS
 
 
-def _has_protocol(block: Resource) -> Value:
-    return block.properties.get("ipProtocol") or block.properties.get("protocol")
-
-
 def _not_everything(block: Resource) -> Outcomes:
-    protocol = _has_protocol(block)
+    protocol = block.properties.get("ipProtocol") or block.properties.get("protocol")
     if protocol is UNKNOWN:
         yield NotKnown("")
     elif protocol in (_ALL, "all"):
@@ -93,15 +87,12 @@ def _described(resource: Resource) -> Outcomes:
             yield Violation(f"{found.path}.description".strip("."), "does not say what it is for")
 
 
-def _endpoint(*services: str) -> Relation:
-    says = f"reaches {services[0].split('.')[0]} through the internet"
-    ends = tuple(f".{service}" for service in services)
-    return companion(
-        ENDPOINT,
-        "vpcId",
-        says,
-        meets=must("serviceName", lambda name: isinstance(name, str) and name.endswith(ends), "is of another service"),
-    )
+def _endpoint(service: str) -> Relation:
+    def is_its_name(name: Value) -> bool:
+        return isinstance(name, str) and name.endswith(f".{service}")
+
+    of_service = must("serviceName", is_its_name, "is of another service")
+    return companion(ENDPOINT, "vpcId", f"reaches {service} through the internet", meets=of_service)
 
 
 _WEB_ONLY = all_of(_not_everything, _one_port, must("fromPort", _is_web_port, ""))
