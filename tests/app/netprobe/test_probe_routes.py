@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -16,6 +16,10 @@ from pydantic import BaseModel
 
 from app.factory import create_app
 from app.services.netprobe import examples, models
+from app.services.netprobe.models.dns import ExpectDns
+from app.services.netprobe.models.http import ExpectHttp
+from app.services.netprobe.models.tls import ExpectTls
+from app.services.netprobe.probes import trace
 
 Client = Callable[..., httpx.Response]
 Web = Callable[[bytes], int]
@@ -178,3 +182,14 @@ def test_a_start_imports_nothing_that_only_probes_need() -> None:
     heavy = ["dns", "cryptography", "re2", "jsonpath", "h11", "certifi", "app.services.netprobe.probes"]
     done = subprocess.run([sys.executable, "-c", script, *heavy], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
+
+
+def test_the_page_knows_every_failure_and_expectation() -> None:
+    page = (ROOT / "docs/netprobe.md").read_text(encoding="utf-8")
+    for kind in get_args(models.ErrorKind):
+        sources = {trace.failed(kind, phase, "").failure_source for phase in get_args(models.Phase)}
+        rows = [line for line in page.splitlines() if line.startswith(f"| `{kind}` |")]
+        assert {row.rstrip(" |").rpartition("`")[0].rpartition("`")[2] for row in rows} == sources, kind
+    expectations = {name for each in (ExpectHttp, ExpectDns, ExpectTls) for name in each.model_fields}
+    table = page[page.index("| `expect` |") :]
+    assert {name for name in expectations if f"`{name}`" not in table} == set()
