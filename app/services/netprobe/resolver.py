@@ -102,7 +102,8 @@ async def _over_udp(question: Message, connect: Connect) -> Message:
 
 
 async def _over_tcp(question: Message, connect: Connect) -> Message:
-    import dns.message  # noqa: PLC0415 no plain probe pays for it
+    import dns.exception  # noqa: PLC0415 no plain probe pays for it
+    import dns.message  # noqa: PLC0415
 
     reader, writer = await asyncio.open_connection(sock=await connect(socket.SOCK_STREAM))
     try:
@@ -113,7 +114,7 @@ async def _over_tcp(question: Message, connect: Connect) -> Message:
     finally:
         writer.transport.abort()
     if not question.is_response(answer):
-        raise dns.message.BadResponse
+        raise dns.exception.FormError
     return answer
 
 

@@ -69,13 +69,13 @@ class Nameserver:
     records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     rcodes: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
+    raw: dict[str, bytes] = field(default_factory=dict)
     flags: int = 0
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     def answer(self, wire: bytes, transport: str) -> bytes:
-        if self.raw is not None:
-            return self.raw
+        if transport in self.raw:
+            return self.raw[transport]
         question = dns.message.from_wire(wire)
         name, kind = question.question[0].name, dns.rdatatype.to_text(question.question[0].rdtype)
         text = name.to_text(omit_final_dot=True).lower()

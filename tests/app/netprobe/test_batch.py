@@ -81,7 +81,7 @@ def test_even_what_runs_the_probes_may_crash() -> None:
 
     result = run_all(run, count=4)
     assert [each.ok for each in result.results] == [True, False, False, True]
-    assert [each.port for each in result.results] == [1, 2, 3, 4]
+    assert [each.model_dump()["port"] for each in result.results] == [1, 2, 3, 4]
     errors = [each.error for each in result.results if each.error]
     assert [(each.kind, each.failure_source) for each in errors] == [("not_run", "us")] * 2
     assert errors[1].reason == "You have had enough."

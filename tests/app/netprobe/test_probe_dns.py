@@ -73,9 +73,17 @@ def test_an_address_is_asked_by_its_reverse_name(probe: Probe, nameserver: Any) 
 
 
 def test_an_answer_to_another_question_is_not_heard(probe: Probe, nameserver: Any) -> None:
-    nameserver.raw = b"\x00\x00\x81\x80" + bytes(8)
+    nameserver.raw["udp"] = b"\x00\x00\x81\x80" + bytes(8)
     result = probe("dns", name="name.example", resolver="127.0.0.1", timeout=0.3)
     assert (result["error"]["kind"], result["error"]["phase"]) == ("timeout", "first_byte")
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00\x00", b"\x00\x00\x81\x80" + bytes(8), b"HTTP/1.1 400 Bad Request"])
+def test_an_answer_over_tcp_that_is_none(probe: Probe, nameserver: Any, answer: bytes) -> None:
+    nameserver.records["name.example", "A"] = [f"192.0.2.{number}" for number in range(100)]
+    nameserver.raw["tcp"] = answer
+    result = probe("dns", name="name.example", resolver="127.0.0.1")
+    assert (result["reached"], result["error"]["kind"]) == (False, "protocol")
 
 
 def test_a_server_that_is_not_there_is_refused(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

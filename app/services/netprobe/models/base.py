@@ -154,16 +154,15 @@ class Result(BaseModel):
     host: str
     address: Annotated[str | None, Field(description="The address that was probed.")] = None
     family: Family | None = None
-    addresses: Annotated[
-        list[str],
-        Field(default_factory=list[str], description="What the host was found to have, in the order they are tried."),
-    ]
+    addresses: list[str] = Field(
+        default_factory=list[str], description="What the host was found to have, in the order they are tried."
+    )
     timings: Annotated[Timings, Field(description="Of the last attempt that succeeded, else of the last.")] = Timings()
     elapsed_ms: Annotated[Milliseconds, Field(description="The whole probe, all attempts together.")] = 0
     age_seconds: Annotated[
         float, Field(ge=0, description="How long ago this was found out; who asks the same again soon is told again.")
     ] = 0
-    expectations: Annotated[list[Checked], Field(default_factory=list[Checked])]
+    expectations: list[Checked] = Field(default_factory=list[Checked])
     error: Annotated[ProbeError | None, Field(description="Why no attempt succeeded; null when one did.")] = None
 
 
@@ -194,7 +193,7 @@ class Statistics(BaseModel):
 class SeriesResult(Result):
     """What probes with several attempts answer."""
 
-    attempts: Annotated[list[Attempt], Field(default_factory=list[Attempt])]
+    attempts: list[Attempt] = Field(default_factory=list[Attempt])
     statistics: Statistics | None = None
 
 

@@ -65,7 +65,7 @@ class DnsResult(SeriesResult):
     type: RecordType
     resolver: Annotated[str | None, Field(description="The DNS server; null for the system's own.")] = None
     rcode: Annotated[str | None, Field(examples=["NOERROR"])] = None
-    answers: Annotated[list[Record], Field(default_factory=list[Record], description="The first 64.")]
+    answers: list[Record] = Field(default_factory=list[Record], description="The first 64.")
     authoritative: bool | None = None
     truncated: Annotated[bool | None, Field(description="Whether the answer over UDP was cut and TCP was asked.")] = (
         None

@@ -78,11 +78,10 @@ class ExpectHttp(ExpectSeries):
     body_matches: Annotated[Pattern | None, Field(description="RE2 pattern found in the first 64 KiB of the body.")] = (
         None
     )
-    headers: Annotated[list[ExpectHeader], Field(default_factory=list[ExpectHeader], max_length=8)]
-    json_values: Annotated[
-        list[ExpectJson],
-        Field(default_factory=list[ExpectJson], max_length=8, description="Of the first 256 KiB of the body."),
-    ]
+    headers: list[ExpectHeader] = Field(default_factory=list[ExpectHeader], max_length=8)
+    json_values: list[ExpectJson] = Field(
+        default_factory=list[ExpectJson], max_length=8, description="Of the first 256 KiB of the body."
+    )
     min_days_to_expiry: Annotated[
         float | None, Field(ge=0, le=3650, description="Days for which the certificate must still be valid.")
     ] = None
@@ -122,16 +121,14 @@ class HttpResult(SeriesResult):
     port: int
     status: int | None = None
     http_version: str | None = None
-    headers: Annotated[
-        dict[str, str],
-        Field(default_factory=dict[str, str], description="Of those that say how an answer is served."),
-    ]
+    headers: dict[str, str] = Field(
+        default_factory=dict[str, str], description="Of those that say how an answer is served."
+    )
     content_type: str | None = None
     location: Annotated[str | None, Field(description="Where the last answer redirects to.")] = None
     body_bytes: Annotated[int | None, Field(description="Bytes of the body that were read.")] = None
     body_complete: Annotated[bool | None, Field(description="False when the body was longer than 256 KiB.")] = None
     tls: Secured | None = None
-    hops: Annotated[
-        list[Hop],
-        Field(default_factory=list[Hop], description="Every request, when there was a redirect to follow."),
-    ]
+    hops: list[Hop] = Field(
+        default_factory=list[Hop], description="Every request, when there was a redirect to follow."
+    )

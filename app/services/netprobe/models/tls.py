@@ -79,13 +79,10 @@ class TlsResult(Result):
     cipher: str | None = None
     alpn: str | None = None
     days_to_expiry: Annotated[float | None, Field(description="Of the server's own certificate.")] = None
-    certificates: Annotated[
-        list[Certificate],
-        Field(
-            default_factory=list[Certificate],
-            description="The server's own first, then the chain in the order it was sent.",
-        ),
-    ]
+    certificates: list[Certificate] = Field(
+        default_factory=list[Certificate],
+        description="The server's own first, then the chain in the order it was sent.",
+    )
     chain_complete: Annotated[
         bool | None, Field(description="False where this service's Python shows the server's own certificate only.")
     ] = None
