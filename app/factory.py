@@ -7,8 +7,10 @@ from collections.abc import AsyncGenerator, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from fastapi.utils import generate_unique_id
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import compile_path
 
 from app import __version__
 from app.core import docs, faults, health, metrics, openapi, problems, secrets, service, telemetry
@@ -66,9 +68,14 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
     problems.install(app)
     openapi.install(app, paths, needs_key=needs_key)
     docs.install(app, base)
-    _mount(app, mounts, health.router(settings), base)
+    for prefix in sorted({"", *(mount.prefix for mount in mounts)}):
+        _add(app, health.router(settings), prefix, described=prefix == base)
+    for mount in mounts:
+        _add(app, mount.service.router, mount.prefix)
     if settings.faults:
-        app.include_router(faults.router(fault), prefix=base)
+        _add(app, faults.router(fault), base)
+    if len(mounts) == 1:
+        _describe(app, mounts[0].name)
     return app
 
 
@@ -110,19 +117,23 @@ def _base(mounts: Sequence[Mount]) -> str:
     return mounts[0].prefix if len(mounts) == 1 else ""
 
 
-def _mount(app: FastAPI, mounts: Sequence[Mount], about: APIRouter, base: str) -> None:
-    """Include the services below their routes, and what tells about them there and, for target groups, at the root."""
-    for prefix in sorted({"", *(mount.prefix for mount in mounts)}):
-        app.include_router(about, prefix=prefix, include_in_schema=prefix == base)
-    for mount in mounts:
-        routes = mount.service.router
-        for route in routes.routes:
-            # FastAPI would serve a service's own `/` at `/users/`; callers ask for `/users`.
-            if mount.prefix and isinstance(route, Route) and route.path == "/":
-                route.path = ""
-        app.include_router(routes, prefix=mount.prefix)
-    if len(mounts) == 1:
-        _describe(app, mounts[0].name)
+def _add(app: FastAPI, router: APIRouter, prefix: str, *, described: bool = True) -> None:
+    """Add a router's routes below a prefix.
+
+    One by one, where that can be done: FastAPI looks through an included router twice for every request that comes by.
+    """
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    if len(routes) < len(router.routes):
+        app.include_router(router, prefix=prefix, include_in_schema=described)
+        return
+    for route in routes:
+        # FastAPI would serve a service's own `/` at `/users/`; callers ask for `/users`.
+        route.path = prefix if prefix and route.path == "/" else prefix + route.path
+        route.path_regex, route.path_format, route.param_convertors = compile_path(route.path)
+        route.unique_id = route.operation_id or generate_unique_id(route)
+        route.responses = problems.any_problem() | route.responses
+        route.include_in_schema = route.include_in_schema and described
+        app.router.routes.append(route)
 
 
 def _describe(app: FastAPI, name: str) -> None:

@@ -13,7 +13,6 @@ from app.services.netprobe.router import router
 
 def create(environ: Mapping[str, str]) -> Service:
     """Return NetProbe for an environment; raises `SettingsError` when a setting is wrong."""
-    routes = APIRouter()
-    routes.include_router(router(environ))
+    routes = APIRouter(routes=router(environ).routes)
     page.add_page(routes)
     return Service(router=routes, keyless=page.PATHS)
