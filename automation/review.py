@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 
 from rich.console import Group, RenderableType
@@ -15,6 +16,7 @@ from automation.cost.budget import BudgetCheck, check_budget
 from automation.cost.delta import Delta, cost_delta, of_plan
 from automation.cost.estimate import Estimate
 from automation.cost.usage import load_usage
+from automation.engine import Event
 from automation.errors import Exit
 from automation.markdown import CostDelta, CostLine, PolicyReport, StackReport, Suppression, Violation
 from automation.operations import Result
@@ -24,6 +26,9 @@ from policy.judge import Finding, Report
 from stacks.load import Resolved
 from stacks.prices import cents
 from stacks.prices.sheet import load_sheet
+
+Key = tuple[str, str, str]
+"""A finding as it is found again: rule, URN and property."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Review:
 
     result: Result
     policies: Report | None = None
+    standing: frozenset[Key] = frozenset()
+    """What the policies advised against before the change as well."""
     costs: Costs | None = None
     """None where the region has no price sheet, too."""
     drift: Plan | None = None
@@ -62,7 +69,7 @@ class Review:
             self.result.plan,
             ok=self.result.complete,
             cost=_cost_delta(self.costs) if self.costs else None,
-            policies=_policy_report(self.policies) if self.policies else None,
+            policies=_policy_report(self.policies, self.standing) if self.policies else None,
             drift=self.drift,
         )
 
@@ -91,13 +98,13 @@ def review(project: Project, resolved: Resolved, result: Result, today: date) ->
     """
     if not result.ok:
         return Review(result)
-    judged = policies.judge(
-        result.events,
-        environment=resolved.settings.environment,
-        suppressions=policies.exceptions(),
-        today=today,
+    environment, exceptions = resolved.settings.environment, policies.exceptions()
+    judged, before = (
+        policies.judge(events, environment=environment, suppressions=exceptions, today=today)
+        for events in (result.events, list(_before(result.events)))
     )
-    return Review(result, judged, _costs(project, resolved, result))
+    standing = frozenset(_key(finding) for finding in before.findings)
+    return Review(result, judged, standing, _costs(project, resolved, result))
 
 
 def review_view(reviewed: Review) -> RenderableType:
@@ -106,8 +113,11 @@ def review_view(reviewed: Review) -> RenderableType:
 
 
 def _views(reviewed: Review) -> Iterator[RenderableType]:
-    if reviewed.policies is not None:
-        yield policies.report_view(reviewed.policies)
+    if (judged := reviewed.policies) is not None:
+        said = [one for one in judged.findings if one not in judged.advisory or _key(one) not in reviewed.standing]
+        yield policies.report_view(replace(judged, findings=said))
+        if standing := len(judged.findings) - len(said):
+            yield Text(f"{standing} more to consider, as before.", style="dim")
     if (costs := reviewed.costs) is not None:
         before, after = (cents(side.expected) for side in (costs.delta.before, costs.delta.after))
         unknown = f", {len(costs.delta.unknown)} costs unknown" if costs.delta.unknown else ""
@@ -143,10 +153,24 @@ def _cost_delta(costs: Costs) -> CostDelta:
     )
 
 
-def _policy_report(judged: Report) -> PolicyReport:
+def _before(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield a run's events as if it left everything as it was."""
+    for event in events:
+        for kind in ("resourcePreEvent", "resOutputsEvent"):
+            if kind in event and (old := event[kind]["metadata"].get("old")):
+                yield {kind: {"metadata": {**event[kind]["metadata"], "op": "same", "new": old}}}
+
+
+def _key(finding: Finding) -> Key:
+    return finding.rule.id, finding.resource.urn, finding.path
+
+
+def _policy_report(judged: Report, standing: Collection[Key]) -> PolicyReport:
+    new = [finding for finding in judged.advisory if _key(finding) not in standing]
     return PolicyReport(
         checked=len(judged.kept) + len(judged.findings),
-        violations=[_violation(finding) for finding in (*judged.stopping, *judged.advisory)],
+        violations=[_violation(finding) for finding in (*judged.stopping, *new)],
+        standing=Counter(finding.rule.id for finding in judged.advisory if _key(finding) in standing),
         suppressed=[_suppression(finding) for finding in judged.excepted],
         undetermined=len(judged.pending),
     )

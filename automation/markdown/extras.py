@@ -80,6 +80,9 @@ def policy_details(policies: PolicyReport | None) -> Iterator[str]:
     if policies is None:
         return
     lines = [f"- Advisory: {_violation(one)}" for one in policies.advisory]
+    if policies.standing:
+        rules = ", ".join(f"{code(rule)} ×{count}" for rule, count in sorted(policies.standing.items()))
+        lines.append(f"- Advisory before as after: {rules}.")
     for one in policies.suppressed:
         until = f" until {code(one.expires)}" if one.expires else ""
         lines.append(f"- Accepted{until}: {code(one.policy)} on {code(one.resource)}: {code(one.reason, VALUE)}.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -84,6 +84,8 @@ class PolicyReport:
     suppressed: Sequence[Suppression] = ()
     undetermined: int = 0
     """Checks that need values known only after apply."""
+    standing: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How often each policy advised against what is there already and stays; no news, so not among the violations."""
 
     @property
     def mandatory(self) -> list[Violation]:
