@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from policy.values import from_wire
 _ENDS = frozenset(
     {"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace", "read-discard"}
 )
+
+_MOST_NAMES = 3
 
 Dependencies = Mapping[str, Mapping[str, frozenset[str]]]
 """By URN and property, the URNs its value comes from."""
@@ -93,9 +96,10 @@ def plan_dependencies(path: Path) -> Dependencies:
 
 
 def report_view(report: Report) -> RenderableType:
-    """Render what stops and what advises, each with its remedy, and count the rest."""
-    lines = [_line(finding) for finding in (*report.stopping, *report.advisory)]
-    return Group(*lines, Text(summary(report), style="dim"))
+    """Render what stops, each with its remedy; advice in one line for each rule; and count the rest."""
+    stopping = [_stop(finding) for finding in report.stopping]
+    advice = [_advice(list(group)) for _, group in groupby(report.advisory, key=lambda finding: finding.rule.id)]
+    return Group(*stopping, *advice, Text(summary(report), style="dim"))
 
 
 def summary(report: Report) -> str:
@@ -136,11 +140,14 @@ def _resource(state: Event, properties: object, dependencies: Mapping[str, froze
     )
 
 
-def _line(finding: Finding) -> Text:
-    word, style = ("stops", "red") if finding.stops else ("advice", "yellow")
+def _stop(finding: Finding) -> Text:
     return Text.assemble(
-        (f"{word}: ", f"bold {style}"),
-        (f"{finding.rule.id} ", "bold"),
-        finding.sentence,
-        (f" {finding.rule.remedy}", "dim"),
+        ("stops: ", "bold red"), (f"{finding.rule.id} ", "bold"), finding.sentence, (f" {finding.rule.remedy}", "dim")
     )
+
+
+def _advice(findings: Sequence[Finding]) -> Text:
+    rule, names = findings[0].rule, list(dict.fromkeys(finding.resource.name for finding in findings))
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return Text.assemble(("advice: ", "bold yellow"), (f"{rule.id} ", "bold"), f"{rule.title}: not {shown}{more}.")
