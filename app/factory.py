@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -122,7 +123,7 @@ def _add(app: FastAPI, router: APIRouter, prefix: str, *, described: bool = True
 
     One by one, where that can be done: FastAPI looks through an included router twice for every request that comes by.
     """
-    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    routes = [copy(route) for route in router.routes if isinstance(route, APIRoute)]
     if len(routes) < len(router.routes):
         app.include_router(router, prefix=prefix, include_in_schema=described)
         return

@@ -6,11 +6,12 @@ import asyncio
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 import app.services
 from app.core import service
@@ -122,6 +123,26 @@ def test_a_service_can_own_the_root() -> None:
     assert ask("/", SERVICES="old-people=/").json()["open"]
     assert ask("/ada", SERVICES="old-people=/").json() == {"name": "ada"}
     assert ask("/health", SERVICES="old-people=/").json() == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("people")
+def test_a_router_may_serve_more_than_one_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("app.services.old_people")
+    made = module.create({})
+    monkeypatch.setattr(module, "create", lambda environ: made)
+    for _ in range(2):
+        assert ask("/people/ada").json() == {"name": "ada"}
+
+
+@pytest.mark.usefixtures("people")
+def test_a_service_may_include_routers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("app.services.old_people")
+    inner = module.create({})
+    outer = APIRouter()
+    outer.include_router(inner.router, prefix="/by-name")
+    monkeypatch.setattr(module, "create", lambda environ: replace(inner, router=outer))
+    assert ask("/people/by-name/ada").json() == {"name": "ada"}
+    assert "/people/by-name/{name}" in create_app({}).openapi()["paths"]
 
 
 @pytest.mark.usefixtures("people")
