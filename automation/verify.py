@@ -11,7 +11,6 @@ import platform
 import signal
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from automation.errors import UserError
 from automation.operations import Result
 from automation.project import Project
 from automation.relocation import is_empty
+from automation.smoke import Check, ask, lacks
 from automation.state import State
 from automation.tagged import tagged
 from stacks.files import read_stack_file
@@ -37,23 +37,12 @@ ACCOUNT_VARIABLE = "MODESHIFT_VERIFY_ACCOUNT"
 _MODEL = "dev"
 _LIMIT_SECONDS = 30 * 60
 _PATIENCE_SECONDS = 180
-_REQUEST_SECONDS = 30
 _NO_NEIGHBOUR = "10.99.0.0/16"
 
 COST = """\
 This deploys dev, serverless, as the stack dev-verify, and destroys it again. All of it is billed by use: a few requests
 to Lambda and an HTTP API, and some kilobytes of logs. There is no NAT gateway, load balancer or other thing billed by
 the hour, so that a run costs less than 0.05 USD. After 30 minutes it stops and destroys what there is."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool
-    seconds: float
-    detail: str = ""
 
 
 def account_id(session: Session) -> str:
@@ -131,8 +120,8 @@ class Verification:
         if not self._check("deploy", deploy):
             return
         url = self.url_of(outputs).rstrip("/")
-        self._check("/health", lambda: self._until(lambda: _wrong(_get(f"{url}/health"), "status")))
-        self._check("/version", lambda: self._until(lambda: _wrong(_get(f"{url}/version"), "version")))
+        self._check("/health", lambda: self._until(lambda: lacks(ask(f"{url}/health"), "status")))
+        self._check("/version", lambda: self._until(lambda: lacks(ask(f"{url}/version"), "version")))
         self._check("TCP probe", lambda: self._until(lambda: _not_reached(url)))
         self._check("preview --expect-no-changes", lambda: _unchanged(operations.preview(session, self.console)))
 
@@ -151,8 +140,7 @@ class Verification:
         wrong = look()
         check = Check(name, not wrong, round(time.monotonic() - started, 1), wrong)
         self.checks.append(check)
-        mark, style = ("ok    ", "green") if check.ok else ("FAILED", "red")
-        self.console.print(f"{mark} {name} ({check.seconds} s) {wrong}".rstrip(), style=style)
+        check.show(self.console)
         return check.ok
 
     def _until(self, look: Callable[[], str]) -> str:
@@ -223,28 +211,11 @@ def _unchanged(result: Result) -> str:
     return _ended(result) or (f"{len(changed)} change(s), such as {changed[0].name}" if changed else "")
 
 
-def _get(url: str, body: Mapping[str, object] | None = None) -> Mapping[str, object] | str:
-    """Return the JSON document at a URL, or what went wrong."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 from the outputs
-    try:
-        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS) as answer:  # noqa: S310
-            return json.loads(answer.read())
-    except (OSError, ValueError) as error:
-        return f"{urlsplit(url).path}: {error}"
-
-
-def _wrong(answer: Mapping[str, object] | str, key: str) -> str:
-    if isinstance(answer, str):
-        return answer
-    return "" if answer.get(key) else f"the answer has no {key}"
-
-
 def _not_reached(url: str) -> str:
     """Let the deployed service probe its own public front door."""
     parts = urlsplit(url)
     target = {"host": parts.hostname, "port": parts.port or (443 if parts.scheme == "https" else 80)}
-    answer = _get(f"{url}/v1/probes/tcp", target)
+    answer = ask(f"{url}/v1/probes/tcp", target)
     if isinstance(answer, str):
         return answer
     return "" if answer.get("ok") else f"the probe says {answer.get('error')}"
