@@ -17,6 +17,7 @@ from github.IssueComment import IssueComment
 from requests import RequestException
 from urllib3.exceptions import HTTPError
 
+from automation.comment.finished_run import marker_of, number_of
 from automation.comment.marker import Marker
 from automation.comment.upsert import Comment, LaterError
 from automation.errors import Exit, UserError
@@ -61,20 +62,18 @@ class Place:
                 ),
             )
         event = _event(environ)
-        pull = event.get("pull_request") or {}
-        number = pull.get("number") or event.get("number")
-        sha = (pull.get("head") or {}).get("sha")
-        if not number or not sha:
-            raise UserError(
-                f"The event {environ.get('GITHUB_EVENT_NAME', '')!r} names no pull request.",
-                hint="Run this on `pull_request`; for other events write the report to a file: --markdown FILE.",
-            )
+        repository, token = environ["GITHUB_REPOSITORY"], environ["GITHUB_TOKEN"]
+        api = environ.get("GITHUB_API_URL") or cls.api
+        if run := event.get("workflow_run"):
+            number, marker = number_of(run, _client(token, api, GithubRetry()).get_repo(repository)), marker_of(run)
+        else:
+            number, marker = _of_pull_request(event, environ)
         return cls(
-            repository=environ["GITHUB_REPOSITORY"],
-            number=int(number),
-            marker=Marker(int(environ["GITHUB_RUN_NUMBER"]), int(environ.get("GITHUB_RUN_ATTEMPT") or 1), str(sha)),
-            token=environ["GITHUB_TOKEN"],
-            api=environ.get("GITHUB_API_URL") or cls.api,
+            repository=repository,
+            number=number,
+            marker=marker,
+            token=token,
+            api=api,
             author=environ.get("MODESHIFT_COMMENT_AUTHOR") or WORKFLOW_AUTHOR,
         )
 
@@ -152,17 +151,33 @@ class PullRequest:
         return UserError(f"The comments of {self._where} could not be {what}.", hint=hint, code=Exit.FAILED)
 
 
+def _of_pull_request(event: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[int, Marker]:
+    pull = event.get("pull_request") or {}
+    number = pull.get("number") or event.get("number")
+    sha = (pull.get("head") or {}).get("sha")
+    if not number or not sha:
+        raise UserError(
+            f"The event {environ.get('GITHUB_EVENT_NAME', '')!r} names no pull request.",
+            hint="Run this on `pull_request`; for other events write the report to a file: --markdown FILE.",
+        )
+    attempt = int(environ.get("GITHUB_RUN_ATTEMPT") or 1)
+    return int(number), Marker(int(environ["GITHUB_RUN_NUMBER"]), attempt, str(sha))
+
+
 def _issue(place: Place, retry: GithubRetry | None) -> Issue:
-    client = Github(
-        auth=Auth.Token(place.token),
-        base_url=place.api,
+    return _client(place.token, place.api, retry).get_repo(place.repository).get_issue(place.number)
+
+
+def _client(token: str, api: str, retry: GithubRetry | None) -> Github:
+    return Github(
+        auth=Auth.Token(token),
+        base_url=api,
         retry=retry,
         per_page=100,
         seconds_between_requests=None,
         seconds_between_writes=None,
         lazy=True,
     )
-    return client.get_repo(place.repository).get_issue(place.number)
 
 
 def _words(error: GithubException) -> str:
