@@ -40,12 +40,12 @@ def _title(stacks: Sequence[StackReport]) -> str:
     failed = sum(not stack.ok for stack in stacks)
     changing = sum(stack.changes for stack in stacks)
     broken = sum(bool(stack.policies and stack.policies.mandatory) for stack in stacks)
-    found = [(failed, "failed"), (changing, "with changes"), (broken, "forbidden by policies")]
     if len(stacks) == 1:
-        said, subject = [what.removeprefix("with ") for count, what in found if count], code(stacks[0].name)
-    else:
-        said, subject = [f"{count} {what}" for count, what in found if count], noun(len(stacks), "stack")
-    return f"Preview of {subject}: {', '.join(said) or 'no changes'}"
+        result = "failed" if failed else "changes" if changing else "no changes"
+        return f"Preview of {code(stacks[0].name)}: {result}{', forbidden by policies' if broken else ''}"
+    found = [(failed, "failed"), (changing, "with changes"), (broken, "forbidden by policies")]
+    said = ", ".join(f"{count} {what}" for count, what in found if count) or "no changes"
+    return f"Preview of {noun(len(stacks), 'stack')}: {said}"
 
 
 def _table(stacks: Sequence[StackReport]) -> str:
