@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
-from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.resolver
+from dns.message import Message
 
 from app.services.netprobe.addresses import Address
-from app.services.netprobe.guard import Ask, Guard, NotPublicError, ask_system
+from app.services.netprobe.guard import Guard, NotPublicError
 from app.services.netprobe.probes.trace import ProbeFailedError
-
-if TYPE_CHECKING:
-    from dns.message import Message
 
 PORT = 53
 
-_FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 _TYPES = {"any": ("AAAA", "A"), "ipv4": ("A",), "ipv6": ("AAAA",)}
 _LONGEST_DATAGRAM = 65_535
 
 Connect = Callable[[socket.SocketKind], Awaitable[socket.socket]]
 """Opens a socket to a DNS server, over UDP or TCP."""
-
-
-def asker(resolver: str | None, family: Literal["any", "ipv4", "ipv6"], guard: Guard) -> Ask:
-    """Return how to look names up."""
-    if resolver is None:
-        return partial(ask_system, family=_FAMILIES[family])
-    return partial(_ask, connect=named(resolver, guard), types=_TYPES[family])
 
 
 def named(resolver: str, guard: Guard) -> Connect:
@@ -51,8 +46,6 @@ def named(resolver: str, guard: Guard) -> Connect:
 
 def system() -> Connect:
     """Return how to connect to the DNS server of this machine, which is where no caller may go: it is ours."""
-    import dns.resolver  # noqa: PLC0415 no plain probe pays for it
-
     configured = dns.resolver.get_default_resolver()
     address = str(configured.nameservers[0])
 
@@ -71,9 +64,6 @@ def system() -> Connect:
 
 async def exchange(question: Message, connect: Connect) -> tuple[Message, Literal["udp", "tcp"], bool]:
     """Ask over UDP, and over TCP when the answer did not fit; returns it, the transport and whether it was cut."""
-    import dns.exception  # noqa: PLC0415 no plain probe pays for it
-    import dns.flags  # noqa: PLC0415
-
     try:
         answer = await _over_udp(question, connect)
         if not answer.flags & dns.flags.TC:
@@ -84,9 +74,6 @@ async def exchange(question: Message, connect: Connect) -> tuple[Message, Litera
 
 
 async def _over_udp(question: Message, connect: Connect) -> Message:
-    import dns.exception  # noqa: PLC0415 no plain probe pays for it
-    import dns.message  # noqa: PLC0415
-
     loop = asyncio.get_running_loop()
     with closing(await connect(socket.SOCK_DGRAM)) as connection:
         await loop.sock_sendall(connection, question.to_wire())
@@ -102,9 +89,6 @@ async def _over_udp(question: Message, connect: Connect) -> Message:
 
 
 async def _over_tcp(question: Message, connect: Connect) -> Message:
-    import dns.exception  # noqa: PLC0415 no plain probe pays for it
-    import dns.message  # noqa: PLC0415
-
     reader, writer = await asyncio.open_connection(sock=await connect(socket.SOCK_STREAM))
     try:
         wire = question.to_wire()
@@ -118,21 +102,15 @@ async def _over_tcp(question: Message, connect: Connect) -> Message:
     return answer
 
 
-async def _ask(host: str, *, connect: Connect, types: Iterable[str]) -> list[Address]:
-    answers = await asyncio.gather(*(_ask_one(host, each, connect) for each in types))
-    return [address for found in answers for address in found]
-
-
-async def _ask_one(host: str, record_type: str, connect: Connect) -> list[Address]:
-    import dns.message  # noqa: PLC0415 no plain probe pays for it
-
-    answer, _, _ = await exchange(dns.message.make_query(host, record_type, use_edns=0), connect)
-    return addresses_in(answer)
+async def ask(host: str, *, connect: Connect, family: str) -> list[Address]:
+    """Look the addresses of a name up."""
+    answers = await asyncio.gather(
+        *(exchange(dns.message.make_query(host, each, use_edns=0), connect) for each in _TYPES[family])
+    )
+    return [address for answer, _, _ in answers for address in addresses_in(answer)]
 
 
 def addresses_in(answer: Message) -> list[Address]:
     """Return the addresses in an answer, whatever names they belong to."""
-    import dns.rdatatype  # noqa: PLC0415 no plain probe pays for it
-
     kinds = (dns.rdatatype.A, dns.rdatatype.AAAA)
     return [ip_address(str(record)) for records in answer.answer if records.rdtype in kinds for record in records]

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel
 
 from app.core.exchange import current
 from app.core.problems import InvalidField, ProblemError, documented
@@ -23,6 +24,7 @@ TlsBody = Annotated[models.TlsRequest, Body(openapi_examples=examples.questions(
 PingBody = Annotated[models.PingRequest, Body(openapi_examples=examples.questions("ping"))]
 BatchBody = Annotated[models.BatchRequest, Body(openapi_examples=examples.questions("batch"))]
 
+Q = TypeVar("Q", bound=BaseModel)
 R = TypeVar("R", bound=models.Result)
 
 _RESPONSES = documented(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -87,27 +89,27 @@ def _add_gets(routes: APIRouter, prober: Prober) -> None:
     @routes.get("/tcp", operation_id="get_tcp", responses=examples.answer("tcp"))
     async def get_tcp(query: Annotated[models.TcpQuery, Query()]) -> models.TcpResult:
         """Connect to a port; for a browser or a shell."""
-        return await _answered(prober, models.TcpRequest.model_construct(**dict(query)), "query")
+        return await _answered(prober, _asked(models.TcpRequest, query), "query")
 
     @routes.get("/http", operation_id="get_http", responses=examples.answer("http"))
     async def get_http(query: Annotated[models.HttpQuery, Query()]) -> models.HttpResult:
         """Send a GET or HEAD and time every phase; for a browser or a shell."""
-        return await _answered(prober, models.HttpRequest.model_construct(**dict(query)), "query")
+        return await _answered(prober, _asked(models.HttpRequest, query), "query")
 
     @routes.get("/dns", operation_id="get_dns", responses=examples.answer("dns"))
     async def get_dns(query: Annotated[models.DnsQuery, Query()]) -> models.DnsResult:
         """Ask a DNS server for records; for a browser or a shell."""
-        return await _answered(prober, models.DnsRequest.model_construct(**dict(query)), "query")
+        return await _answered(prober, _asked(models.DnsRequest, query), "query")
 
     @routes.get("/tls", operation_id="get_tls", responses=examples.answer("tls"))
     async def get_tls(query: Annotated[models.TlsQuery, Query()]) -> models.TlsResult:
         """Look at the certificates of a server; for a browser or a shell."""
-        return await _answered(prober, models.TlsRequest.model_construct(**dict(query)), "query")
+        return await _answered(prober, _asked(models.TlsRequest, query), "query")
 
     @routes.get("/ping", operation_id="get_ping", responses=examples.answer("ping"))
     async def get_ping(query: Annotated[models.PingQuery, Query()]) -> models.PingResult:
         """Send echo requests, or connect where ICMP is not permitted; for a browser or a shell."""
-        return await _answered(prober, models.PingRequest.model_construct(**dict(query)), "query")
+        return await _answered(prober, _asked(models.PingRequest, query), "query")
 
 
 async def _no_probe() -> None:
@@ -115,6 +117,11 @@ async def _no_probe() -> None:
     exchange = current.get()
     if exchange and exchange.headers.get(b"user-agent", b"").startswith(AGENT.partition("/")[0].encode()):
         raise ProblemError(HTTPStatus.FORBIDDEN, "This was sent by a probe; a probe is no way to send another.")
+
+
+def _asked(kind: type[Q], query: BaseModel) -> Q:
+    """Return the request that a link stands for; what it left out stays so, as in a body."""
+    return kind.model_construct(**query.model_dump(exclude_unset=True))
 
 
 async def _answered(prober: Prober, request: models.Question[R], place: str = "body") -> R:

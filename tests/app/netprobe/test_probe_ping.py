@@ -43,7 +43,8 @@ def echo(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
                 if len(came) != 2:
                     server.sendto(b"\x03" + packet[0][1:], packet[1])
                     server.sendto(b"\x00" + packet[0][1:8] + bytes(16), packet[1])
-                    server.sendto(b"\x00" + packet[0][1:], packet[1])
+                    header = b"\x45" + bytes(19) if len(came) == 3 else b""
+                    server.sendto(header + b"\x00" + packet[0][1:], packet[1])
 
         async def connect_icmp(self: guard.Guard, address: Any) -> socket.socket:
             return await self.connect_udp(address, server.getsockname()[1])

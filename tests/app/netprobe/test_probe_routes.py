@@ -193,3 +193,14 @@ def test_the_page_knows_every_failure_and_expectation() -> None:
     expectations = {name for each in (ExpectHttp, ExpectDns, ExpectTls) for name in each.model_fields}
     table = page[page.index("| `expect` |") :]
     assert {name for name in expectations if f"`{name}`" not in table} == set()
+
+
+def test_only_the_same_question_has_the_same_answer() -> None:
+    def key(**expect: object) -> str:
+        return models.HttpRequest.model_validate({"url": "http://example.com/", **expect}).key
+
+    present, null = ({"json_values": [{"path": "$.a", **more}]} for more in ({}, {"equals": None}))
+    assert key(expect=present) != key(expect=null)
+    assert key() != key(method="HEAD")
+    batch = models.BatchRequest.model_validate({"probes": [{"probe": "http", "url": "http://example.com/"}]})
+    assert batch.probes[0].key == key()

@@ -52,8 +52,9 @@ class Options(BaseModel):
 
     @property
     def key(self) -> str:
-        """A text that is the same for the same question."""
-        return f"{self.kind} {self.model_dump_json(exclude={'probe'})}"
+        """A text that is the same for the same question only."""
+        # What was left out stays so: no value to expect is not the same as null.
+        return f"{self.kind} {self.model_dump_json(exclude={'probe'}, exclude_unset=True)}"
 
     @property
     def ports(self) -> dict[str, int]:
@@ -123,6 +124,8 @@ class ProbeError(BaseModel):
 
 class Timings(BaseModel):
     """Milliseconds per phase of one attempt; null for a phase that it does not have or did not finish."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     resolve_ms: Milliseconds | None = None
     connect_ms: Milliseconds | None = None

@@ -39,7 +39,7 @@ async def _run_one(probe: BatchProbe, run: Run, places: asyncio.Semaphore, ends:
         if left < _SHORTEST:
             return _not_run(probe, "The time of the batch was up before this probe began.")
         try:
-            return await run(probe.model_copy(update={"timeout": min(probe.timeout, left)}))
+            return await run(probe if probe.timeout <= left else probe.model_copy(update={"timeout": left}))
         except LimitError as error:
             return _not_run(probe, str(error))
         except Exception:  # noqa: BLE001 whatever it was, it is this probe's alone

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import dns.exception
 import dns.flags
@@ -15,6 +15,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.reversename
+from dns.message import Message
 
 from app.services.netprobe.guard import Guard, is_inside, refuse
 from app.services.netprobe.models import DnsQuery, DnsResult
@@ -22,9 +23,6 @@ from app.services.netprobe.models.dns import Record
 from app.services.netprobe.probes.series import count, series, settle
 from app.services.netprobe.probes.trace import Trace
 from app.services.netprobe.resolver import Connect, addresses_in, exchange, named, system
-
-if TYPE_CHECKING:
-    from dns.message import Message
 
 _MOST_RECORDS = 64
 _LONGEST_VALUE = 1024

@@ -64,6 +64,12 @@ class _Answer:
     tls: Secured | None = None
     hops: list[Hop] = field(default_factory=list[Hop])
 
+    def forget(self) -> None:
+        """Make room for the answer of the next hop."""
+        self.status = self.http_version = self.complete = self.tls = None
+        self.headers = ()
+        self.body.clear()
+
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)
 
@@ -72,16 +78,15 @@ async def probe(request: HttpQuery, guard: Guard, result: HttpResult) -> Evidenc
     """Send a request, follow redirects if asked to, and read the answer, its body up to a limit."""
     ends = asyncio.get_running_loop().time() + request.timeout
     target = request.target
-    found = await reach(request, guard, target.host, result, ends)
-    if found is None:
+    there = await reach(request, guard, target.host, result, ends)
+    if there is None:
         return Evidence()
-    there, resolve_ms = found
 
     async def ask(trace: Trace, answer: _Answer) -> None:
-        await _follow(request, trace, there, answer, resolve_ms)
+        await _follow(request, trace, there, answer)
 
     tries = await series(request, ask, _Answer, ends)
-    answer = settle(result, tries, resolve_ms).facts
+    answer = settle(result, tries, there.resolve_ms).facts
     count(result, tries, lambda trace: sum(trace.times.values()))
     _show(answer, result)
     return Evidence(answer.headers, bytes(answer.body))
@@ -100,14 +105,13 @@ def _show(answer: _Answer, result: HttpResult) -> None:
     result.hops = answer.hops if len(answer.hops) > 1 else []
 
 
-async def _follow(request: HttpQuery, trace: Trace, there: Reach, answer: _Answer, resolve_ms: float) -> None:
+async def _follow(request: HttpQuery, trace: Trace, there: Reach, answer: _Answer) -> None:
     target = request.target
     for hop in range(request.max_redirects + 1):
         began = dict(trace.times)
         if hop:
             there = Reach(there.guard)
-            with trace.timed("resolve"):
-                await there.resolve(target.host, request)
+            await there.resolve(trace, target.host, request)
         await _fetch(trace, there, target, request.method, answer)
         own = Trace(trace.ends, times={phase: spent - began.get(phase, 0) for phase, spent in trace.times.items()})
         answer.hops.append(
@@ -115,7 +119,7 @@ async def _follow(request: HttpQuery, trace: Trace, there: Reach, answer: _Answe
                 url=target.url,
                 address=str(trace.address),
                 status=answer.status,
-                timings=own.timings(None if hop else resolve_ms),
+                timings=own.timings(None if hop else there.resolve_ms),
             )
         )
         location = answer.header("location")
@@ -137,8 +141,7 @@ def _next(target: Target, location: str) -> Target:
 
 
 async def _fetch(trace: Trace, there: Reach, target: Target, method: str, answer: _Answer) -> None:
-    answer.status = answer.complete = answer.tls = None
-    answer.body.clear()
+    answer.forget()
     connection = await there.connect(trace, target.port)
     security = (trust(), target.host) if target.secure else None
     try:

@@ -25,15 +25,14 @@ _LONGEST_PACKET = 1500
 async def probe(request: PingQuery, guard: Guard, result: PingResult) -> None:
     """Send echo requests, or connect."""
     ends = asyncio.get_running_loop().time() + request.timeout
-    found = await reach(request, guard, request.host, result, ends)
-    if found is None:
+    there = await reach(request, guard, request.host, result, ends)
+    if there is None:
         return
-    there, resolve_ms = found
     result.method = _method(request, there)
     result.port = request.port if result.method == "tcp" else None
     send = partial(_echo, there) if result.method == "icmp" else partial(_knock, there, request.port)
     tries = await series(request, send, object, ends)
-    settle(result, tries, resolve_ms)
+    settle(result, tries, there.resolve_ms)
     count(result, tries, lambda trace: sum(trace.times.values()))
 
 
@@ -75,13 +74,15 @@ async def _echoed(guard: Guard, trace: Trace, address: Address) -> None:
         await loop.sock_sendall(connection, _REQUESTS[address.version] + bytes(7) + token)
         while True:
             packet = await loop.sock_recv(connection, _LONGEST_PACKET)
-            if token in packet and packet[0] in _REPLIES:
+            # macOS hands out the IP header as well, whose first half is the version and whose second its length.
+            start = 4 * (packet[0] & 0x0F) if packet[0] >> 4 == 4 else 0  # noqa: PLR2004
+            if packet[start:].endswith(token) and packet[start] in _REPLIES:
                 return
 
 
 async def _knock(there: Reach, port: int, trace: Trace, _: object) -> None:
     trace.phase = "connect"
-    (await there.first(trace, partial(_knocked, there.guard, trace, port)))
+    await there.first(trace, partial(_knocked, there.guard, trace, port))
 
 
 async def _knocked(guard: Guard, trace: Trace, port: int, address: Address) -> None:

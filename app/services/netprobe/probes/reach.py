@@ -7,15 +7,17 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from app.services.netprobe.addresses import Address
-from app.services.netprobe.guard import Guard
+from app.services.netprobe.guard import Ask, Guard, ask_system
 from app.services.netprobe.models.base import Reaching
 from app.services.netprobe.probes.trace import Trace
-from app.services.netprobe.resolver import asker
 
 T = TypeVar("T")
+
+_FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 
 
 @dataclass
@@ -24,11 +26,13 @@ class Reach:
 
     guard: Guard
     addresses: list[Address] = field(default_factory=list[Address])
+    resolve_ms: float = 0
 
-    async def resolve(self, host: str, request: Reaching) -> None:
+    async def resolve(self, trace: Trace, host: str, request: Reaching) -> None:
         """Look a host up."""
-        found = await self.guard.resolve(host, asker(request.resolver, request.family, self.guard))
-        self.addresses = [*found]
+        ask = _asker(request, self.guard)
+        with trace.timed("resolve"):
+            self.addresses = [*await self.guard.resolve(host, ask)]
 
     async def connect(self, trace: Trace, port: int) -> socket.socket:
         """Connect over TCP."""
@@ -56,3 +60,11 @@ class Reach:
     async def _connected(self, trace: Trace, address: Address, port: int) -> socket.socket:
         with trace.timed("connect"):
             return await self.guard.connect(address, port)
+
+
+def _asker(request: Reaching, guard: Guard) -> Ask:
+    if request.resolver is None:
+        return partial(ask_system, family=_FAMILIES[request.family])
+    from app.services.netprobe.resolver import ask, named  # noqa: PLC0415 dnspython is for those who name a resolver
+
+    return partial(ask, connect=named(request.resolver, guard), family=request.family)

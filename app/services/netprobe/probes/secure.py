@@ -42,12 +42,8 @@ async def streams(
 ) -> AsyncGenerator[Streams]:
     """Read and write over a connection, secured if there is a context and the name of the server."""
     context, name = security or (None, None)
-    try:
-        with trace.timed("tls") if security else nullcontext():
-            reader, writer = await asyncio.open_connection(sock=connection, ssl=context, server_hostname=name)
-    except BaseException:
-        connection.close()
-        raise
+    with trace.timed("tls") if security else nullcontext():
+        reader, writer = await asyncio.open_connection(sock=connection, ssl=context, server_hostname=name)
     try:
         yield reader, writer
     finally:

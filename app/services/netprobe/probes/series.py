@@ -56,20 +56,21 @@ async def series(
     return tries
 
 
-async def reach(request: Reaching, guard: Guard, host: str, result: Result, ends: float) -> tuple[Reach, float] | None:
-    """Look the host up, once for all attempts; returns where it is and how long that took, or nothing."""
+async def reach(request: Reaching, guard: Guard, host: str, result: Result, ends: float) -> Reach | None:
+    """Look the host up, once for all attempts; returns nothing, and tells why in the result, if that fails."""
 
-    async def resolve(trace: Trace, reach: Reach) -> None:
-        with trace.timed("resolve"):
-            await reach.resolve(host, request)
+    async def resolve(trace: Trace, there: Reach) -> None:
+        await there.resolve(trace, host, request)
 
     looked_up = await attempt(resolve, Reach(guard), ends)
     result.error = looked_up.error
     result.timings = looked_up.trace.timings()
     if looked_up.error:
         return None
-    result.addresses = [str(address) for address in looked_up.facts.addresses]
-    return looked_up.facts, result.timings.total_ms
+    there = looked_up.facts
+    there.resolve_ms = result.timings.total_ms
+    result.addresses = [str(address) for address in there.addresses]
+    return there
 
 
 def settle(result: Result, tries: Sequence[Try[F]], resolve_ms: float | None = None) -> Try[F]:

@@ -13,14 +13,13 @@ from app.services.netprobe.probes.trace import Trace
 async def probe(request: TcpQuery, guard: Guard, result: TcpResult) -> None:
     """Connect, and hang up."""
     ends = asyncio.get_running_loop().time() + request.timeout
-    found = await reach(request, guard, request.host, result, ends)
-    if found is None:
+    there = await reach(request, guard, request.host, result, ends)
+    if there is None:
         return
-    there, resolve_ms = found
 
     async def ask(trace: Trace, _: object) -> None:
         (await there.connect(trace, request.port)).close()
 
     tries = await series(request, ask, object, ends)
-    settle(result, tries, resolve_ms)
+    settle(result, tries, there.resolve_ms)
     count(result, tries, lambda trace: trace.times["connect"])

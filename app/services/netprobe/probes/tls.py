@@ -35,10 +35,9 @@ class _Shown:
 async def probe(request: TlsQuery, guard: Guard, result: TlsResult) -> None:
     """Shake hands as a careful client; if it would not trust the server, look again without care, to tell why."""
     ends = asyncio.get_running_loop().time() + request.timeout
-    found = await reach(request, guard, request.address or request.host, result, ends)
-    if found is None:
+    there = await reach(request, guard, request.address or request.host, result, ends)
+    if there is None:
         return
-    there, resolve_ms = found
 
     async def ask(trace: Trace, shown: _Shown) -> None:
         try:
@@ -49,7 +48,7 @@ async def probe(request: TlsQuery, guard: Guard, result: TlsResult) -> None:
             await _shake(trace, there, request, look(), shown)
 
     tried = await attempt(ask, _Shown(), ends)
-    shown = settle(result, [tried], resolve_ms).facts
+    shown = settle(result, [tried], there.resolve_ms).facts
     if result.reached:
         result.verified = shown.verify_error is None
         result.verify_error = shown.verify_error

@@ -64,7 +64,7 @@ class Trace:
 
     ends: float
     phase: Phase = "resolve"
-    times: dict[Phase, float] = field(default_factory=dict["Phase", float])
+    times: dict[Phase, float] = field(default_factory=dict[Phase, float])
     address: Address | None = None
 
     @contextmanager
@@ -112,27 +112,24 @@ def explained(error: Exception, phase: Phase) -> ProbeError | None:
         case PortError():
             return failed("port_not_allowed", phase, f"{str(error)[:1].upper()}{str(error)[1:]}.")
         case OSError():
-            return failed(*_named(error, phase))
+            kind, reason = _named(error)
+            return failed(kind, phase, reason)
         case _:
             return None
 
 
-def _named(error: OSError, phase: Phase) -> tuple[ErrorKind, Phase, str]:
+def _named(error: OSError) -> tuple[ErrorKind, str]:
     match error:
         case ssl.SSLCertVerificationError():
-            return "tls", phase, f"The certificate is not valid: {error.verify_message}."
+            return "tls", f"The certificate is not valid: {error.verify_message}."
         case ssl.SSLError():
-            return (
-                "tls",
-                phase,
-                f"No secure connection: {(error.reason or 'no reason given').replace('_', ' ').lower()}.",
-            )
+            return "tls", f"No secure connection: {(error.reason or 'no reason given').replace('_', ' ').lower()}."
         case _:
             pass
     for known, kind, reason in _BY_TYPE:
         if isinstance(error, known):
-            return kind, phase, reason
+            return kind, reason
     for numbers, kind, reason in _BY_NUMBER:
         if error.errno in numbers:
-            return kind, phase, reason
-    return "unreachable", phase, f"The host cannot be reached: {(error.strerror or 'no route').lower()}."
+            return kind, reason
+    return "unreachable", f"The host cannot be reached: {(error.strerror or 'no route').lower()}."
