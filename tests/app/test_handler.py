@@ -126,6 +126,11 @@ REQUESTS: dict[str, tuple[str, str, object]] = {
     "ready": ("GET", "/ready", None),
     "version": ("GET", "/version", None),
     "openapi": ("GET", "/openapi.json", None),
+    "page": ("GET", "/", None),
+    "page without its body": ("HEAD", "/", None),
+    "script": ("GET", "/static/x/page.js", None),
+    "style": ("GET", "/static/x/page.css", None),
+    "icon": ("GET", "/static/x/icon.svg", None),
     "unknown path": ("GET", "/nope", None),
     "wrong method": ("DELETE", "/health", None),
     "refused port": ("POST", "/v1/probes/tcp", {"host": "example.com", "port": 22}),
@@ -170,7 +175,8 @@ def test_every_front_door_gets_what_the_app_answers(
     assert reply["isBase64Encoded"] is False
     assert reply["body"] == expected.text
     headers = {name.lower(): value for name, value in reply.get("headers", {}).items()}
-    assert headers["content-type"] == expected.headers["content-type"]
+    for name in ("content-type", "content-length", "cache-control", "etag"):
+        assert headers.get(name) == expected.headers.get(name)
 
 
 @pytest.mark.parametrize("front_door", FRONT_DOORS)

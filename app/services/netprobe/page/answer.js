@@ -140,7 +140,7 @@ function headers(result) {
   const rows = Object.entries(result.headers).map(([name, value]) =>
     el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)),
   );
-  return rows.length > 0 ? card("Headers", table("Response headers", "texts", ["Name", "Value"], rows)) : null;
+  return rows.length > 0 ? card("Headers", table("Response headers", "headers", ["Name", "Value"], rows)) : null;
 }
 
 function connection(result) {
@@ -204,12 +204,12 @@ function records({ answers, type }) {
       "tr",
       {},
       el("th", { scope: "row" }, each.type),
-      el("td", {}, el("span", { class: "hint" }, each.name), " ", el("span", {}, each.value)),
+      el("td", {}, el("span", { class: "hint" }, each.name), each.value),
       el("td", { class: "time" }, `${each.ttl} s`),
     ),
   );
   const none = `There are no ${type} records in the answer.`;
-  return card("Records", rows.length > 0 ? table("Records", "texts", ["Type", "Value", "TTL"], rows) : el("p", {}, none));
+  return card("Records", rows.length > 0 ? table("Records", "records", ["Type", "Value", "TTL"], rows) : el("p", {}, none));
 }
 
 function raw(result) {

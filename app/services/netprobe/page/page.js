@@ -23,15 +23,14 @@ async function run() {
   running = new AbortController();
   const timer = setTimeout(() => running.abort(new DOMException("", "TimeoutError")), LONGEST);
   showRunning(true);
-  try {
-    show(await ask(running.signal));
-  } catch (error) {
-    showProblem(...unreachable(error));
-  } finally {
-    clearTimeout(timer);
-    running = null;
-    showRunning(false);
-  }
+  const tell = await ask(running.signal).then(
+    (reply) => () => show(reply),
+    (error) => () => showProblem(...unreachable(error)),
+  );
+  clearTimeout(timer);
+  running = null;
+  showRunning(false);
+  tell();
 }
 
 async function ask(signal) {
@@ -139,6 +138,7 @@ function showRunning(is) {
   byId("run").setAttribute("aria-disabled", `${is}`);
   if (!is && document.activeElement === byId("stop")) byId("run").focus();
   byId("stop").hidden = !is;
+  byId("copy-link").hidden = is;
   if (is) {
     const words = `Probing ${question.subject} …`;
     replace([el("section", { class: "card" }, el("h2", {}, words), el("progress", { "aria-label": words }))]);
