@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import importlib
 import uuid
-from collections.abc import Generator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager
 
 from opentelemetry import metrics, trace
 
@@ -66,17 +66,22 @@ def exported(settings: Settings, service: str, environ: MutableMapping[str, str]
     }
     # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
     resource = Resource.create(known).merge(OTELResourceDetector().detect())
-    tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
-    tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
-    meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
-    trace.set_tracer_provider(tracers)
-    metrics.set_meter_provider(meters)
-    try:
+    with ExitStack() as stopped:
+        if _wanted("TRACES", environ):
+            tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+            tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+            trace.set_tracer_provider(tracers)
+            stopped.callback(tracers.shutdown)
+        if _wanted("METRICS", environ):
+            reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+            meters = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
+            metrics.set_meter_provider(meters)
+            stopped.callback(meters.shutdown)
         yield
-    finally:
-        tracers.shutdown()
-        meters.shutdown()
+
+
+def _wanted(signal: str, environ: Mapping[str, str]) -> bool:
+    return environ.get(f"OTEL_{signal}_EXPORTER", "otlp") != "none"
 
 
 def flush() -> None:

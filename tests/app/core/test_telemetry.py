@@ -210,6 +210,16 @@ def test_names_that_the_operator_gives_win(collector: Collector) -> None:
 
 
 @pytest.mark.e2e
+def test_each_signal_can_be_left_out(collector: Collector) -> None:
+    python(INVOCATION, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_METRICS_EXPORTER="none")
+    assert (len(collector.spans), collector.metrics) == (1, {})
+
+    python(INVOCATION, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_TRACES_EXPORTER="none")
+    assert len(collector.spans) == 1
+    assert "http.server.request.duration" in collector.metrics
+
+
+@pytest.mark.e2e
 def test_the_key_to_a_collector_may_be_a_secret(collector: Collector) -> None:
     resolved = "{'OTEL_EXPORTER_OTLP_HEADERS': 'api-key=s3cret'}"
     program = f"from app.core import secrets\nsecrets.load = lambda environ: environ.update({resolved})\n{INVOCATION}"
