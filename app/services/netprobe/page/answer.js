@@ -108,7 +108,7 @@ function series({ attempts: list, statistics }) {
         ["Deviation", ms(statistics.deviation_ms)],
         ["Jitter", ms(statistics.jitter_ms)],
       ],
-      "headlines",
+      "statistics",
     ),
     attempts(list),
   );
