@@ -43,7 +43,7 @@ format: setup ## put style right where that needs no thought
 
 types: setup ## check types, the arguments of pulumi_aws included
 	@$(BIN)/basedpyright __main__.py bootstrap components stacks  # in two halves, each below 1.5 GB
-	@$(BIN)/basedpyright app automation sandbox
+	@$(BIN)/basedpyright app automation policy sandbox
 
 fuzz: setup ## take N random valid stacks through their whole life in the sandbox
 	@$(BIN)/python tests/e2e/fuzz.py --cases $(N)

@@ -81,7 +81,7 @@ def refresh(session: Session, console: Console) -> Result:
 
 def drift(session: Session, console: Console) -> Result:
     """Read every resource back and tell what changed outside; the state stays as it is."""
-    return _run(session, console, f"reading {session.stack} back", "refresh", "--yes", "--preview-only")
+    return _run(session, console, f"reading {session.stack} back", "refresh", "--preview-only")
 
 
 def destroy(session: Session, console: Console) -> Result:

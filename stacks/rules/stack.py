@@ -113,7 +113,8 @@ def masks(subject: Subject) -> Iterator[Finding]:
         try:
             matches_nothing = re.compile(pattern).search("") is not None
         except re.error as error:
-            yield Finding(path=path, why=f"is not a regular expression: {error}", allowed="Python's regular expressions")
+            why = f"is not a regular expression: {error}"
+            yield Finding(path=path, why=why, allowed="Python's regular expressions")
             continue
         if matches_nothing:
             why = "matches where there is nothing, so between any two letters"

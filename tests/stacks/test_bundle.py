@@ -412,7 +412,10 @@ def test_the_apps_own_package_fits_lambda(real: Path, architecture: str) -> None
         native = {name: package.read(name)[18] for name in names if package.read(name)[:4] == b"\x7fELF"}
     assert native
     assert set(native.values()) == {ELF[architecture]}
-    assert {"app/handler.py", "app/services/netprobe/probes/tcp.py", "fastapi/__init__.py", "mangum/__init__.py"} <= set(
-        names
-    )
+    assert {
+        "app/handler.py",
+        "app/services/netprobe/probes/tcp.py",
+        "fastapi/__init__.py",
+        "mangum/__init__.py",
+    } <= set(names)
     assert str(real).encode() not in Path(artifact.path).read_bytes()
