@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from app.core.settings import Settings, SettingsError
-from app.core.state import with_state
-from app.factory import create_app
+from tests.app.core.acting import PATIENCE, REPOSITORY, container, run
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 DEV = {"ENVIRONMENT": "dev", "FAULTS": "true"}
 ROUTES = {
     ("GET", "/faults/delay?seconds=0"),
@@ -30,22 +23,6 @@ ROUTES = {
     ("DELETE", "/faults/unready"),
     ("POST", "/faults/crash"),
 }
-_PATIENCE = 30
-
-Act = Callable[[httpx.AsyncClient], Awaitable[Any]]
-
-
-def run(act: Act, **environ: str) -> Any:
-    """Start an app and act as its client."""
-
-    async def go() -> Any:
-        app = create_app(environ)
-        async with app.router.lifespan_context(app) as state:
-            transport = httpx.ASGITransport(with_state(app, state), raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
-                return await act(client)
-
-    return asyncio.run(go())
 
 
 @pytest.mark.parametrize("environ", [{}, {"ENVIRONMENT": "dev"}, {"ENVIRONMENT": "dev", "FAULTS": "false"}], ids=str)
@@ -112,33 +89,17 @@ def test_unready_lasts_until_it_is_taken_back() -> None:
     assert run(act, **DEV) == [200, 200, 200, 503, 503, 200, 200, 200, 200]
 
 
-def environment(**variables: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "METRICS": "off", **DEV, **variables}
-
-
 @pytest.mark.e2e
 def test_a_crash_ends_a_container_without_an_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    variables = environment(HOST="127.0.0.1", PORT=str(port))
-    process = subprocess.Popen([sys.executable, "-m", "app"], cwd=REPOSITORY, env=variables, stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while process.poll() is None and time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.05)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    with container({"METRICS": "off", **DEV}) as (port, process):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("POST", "/faults/crash")
         with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
             connection.getresponse()
         connection.close()
-        _, said = process.communicate(timeout=_PATIENCE)
-    finally:
-        process.kill()
-        process.wait()
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 70
-    assert b"A crash was asked for" in said
+    assert "A crash was asked for" in said
 
 
 @pytest.mark.e2e
@@ -155,10 +116,10 @@ def test_a_crash_ends_a_function_too() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
-        env=environment(),
+        env={"PATH": os.environ["PATH"], "METRICS": "off", **DEV},
         capture_output=True,
         check=False,
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
     )
     assert done.returncode == 70
     assert done.stdout == b""

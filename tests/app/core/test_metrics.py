@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
-from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,9 +23,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.core.metrics import EmfRecorder, PrometheusRecorder, recorder
 from app.core.settings import Settings, SettingsError
 from app.core.state import Readiness
-from app.factory import create_app
+from tests.app.core.acting import PATIENCE, REPOSITORY, Act, container, free_port, run
 
-_CLOUDWATCH = botocore.session.get_session().get_service_model("cloudwatch")
+_CLOUDWATCH: Any = botocore.session.get_session().get_service_model("cloudwatch")
 _DATUM = _CLOUDWATCH.shape_for("MetricDatum").members
 _DIMENSION = _CLOUDWATCH.shape_for("Dimension").members
 UNITS = frozenset(_DATUM["Unit"].enum)
@@ -32,28 +34,10 @@ LONGEST_DIMENSION = _DIMENSION["Name"].metadata["max"]
 LONGEST_VALUE = _DIMENSION["Value"].metadata["max"]
 LONGEST_NAMESPACE = _CLOUDWATCH.shape_for("Namespace").metadata["max"]
 
-Act = Callable[[httpx.AsyncClient], Awaitable[Any]]
-
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def run(act: Act, **environ: str) -> Any:
-    """Start an app and act as its client."""
-
-    async def go() -> Any:
-        app = create_app({"HOST": "127.0.0.1", **environ})
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://app") as client,
-        ):
-            return await act(client)
-
-    return asyncio.run(go())
+    return free_port()
 
 
 def scraped(port: int) -> dict[tuple[str, ...], float]:
@@ -293,3 +277,35 @@ def test_a_refusal_before_routing_is_counted_too(port: int) -> None:
     counted = served(act, port, RATE_LIMIT="1/60")
     assert counted["http_requests_total", "GET", "/version", "2xx"] == 1
     assert counted["http_requests_total", "GET", "unmatched", "4xx"] == 2
+
+
+@pytest.mark.e2e
+def test_a_container_serves_its_figures_without_being_told(port: int) -> None:
+    with container({"METRICS_PORT": str(port)}) as (own, _):
+        with urllib.request.urlopen(f"http://127.0.0.1:{own}/health", timeout=PATIENCE) as answer:
+            assert answer.status == 200
+        assert scraped(port)["http_requests_total", "GET", "/health", "2xx"] == 1
+
+
+@pytest.mark.e2e
+def test_a_function_writes_its_figures_without_being_told() -> None:
+    event = {
+        "version": "2.0",
+        "rawPath": "/health",
+        "rawQueryString": "",
+        "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": "/health", "sourceIp": "127.0.0.1"}},
+        "isBase64Encoded": False,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"from app.handler import lambda_handler\nlambda_handler({event!r}, None)"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    (line,) = done.stdout.splitlines()
+    check_emf(json.loads(line))
+    assert json.loads(line)["Route"] == "/health"

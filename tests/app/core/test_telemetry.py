@@ -9,13 +9,10 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,11 +21,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from app.core.settings import Settings, SettingsError
 from app.core.telemetry import trace_id
+from tests.app.core.acting import PATIENCE, REPOSITORY, container
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
-_PATIENCE = 60
 
 # One invocation, then the freezer: what has not been sent by the end of the handler is never sent.
 INVOCATION = f"""
@@ -106,7 +102,7 @@ def collector() -> Iterator[Collector]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -118,57 +114,34 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
-def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return {**kept, "METRICS": "off", **variables}
-
-
 def python(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
-        env=environment(**variables),
+        env={"PATH": os.environ["PATH"], "METRICS": "off", **variables},
         capture_output=True,
         text=True,
         check=False,
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
     )
-
-
-@contextmanager
-def container(**variables: str) -> Iterator[int]:
-    """Run the container's entry until it is told to stop."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    environ = environment(HOST="127.0.0.1", PORT=str(port), **variables)
-    process = subprocess.Popen([sys.executable, "-m", "app"], cwd=REPOSITORY, env=environ, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while process.poll() is None and time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.05)
-        yield port
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=_PATIENCE) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 def get(port: int, path: str) -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"}
     )
-    with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert answer.status == 200
 
 
 @pytest.mark.e2e
 def test_a_container_sends_what_it_has_before_it_stops(collector: Collector) -> None:
-    with container(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, ENVIRONMENT="staging", SERVICES="netprobe") as port:
+    environ = {"METRICS": "off", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "ENVIRONMENT": "staging"}
+    with container({**environ, "SERVICES": "netprobe"}) as (port, process):
         get(port, "/version?secret=1")
         get(port, "/health")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
 
     named = {span.name: (resource, span) for resource, span in collector.spans}
     assert set(named) == {"GET /version", "GET /health"}
