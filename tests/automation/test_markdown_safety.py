@@ -132,6 +132,7 @@ def test_the_structure_does_not_depend_on_the_text(text: str) -> None:
     assert rendered(fenced([code(text), "x"]) + "\n\n" + code(text)).tags == plain
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_a_reader_sees_the_text_itself(text: str) -> None:
     shown = one_line(text)
@@ -142,6 +143,7 @@ def test_a_reader_sees_the_text_itself(text: str) -> None:
     assert cell.tags.count("td") == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_a_fence_holds_whatever_it_holds(lines: list[str]) -> None:
     page = rendered(fenced(lines) + "\n\nafter")

@@ -138,6 +138,7 @@ def test_a_shortened_comment_says_so_and_where_the_rest_is() -> None:
     assert "Shortened" not in report([StackReport(many("update", 3))]).comment
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=40), st.integers(60, 400))
 def test_a_list_is_cut_with_an_exact_count(lines: list[str], limit: int) -> None:
     lines = [line.replace("\n", " ") for line in lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.plan import Change, Op, build
@@ -164,6 +164,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), _json, max_size=5), st.dictionaries(st.text(max_size=8), _json, max_size=5))
 def test_any_inputs_can_be_compared_and_every_difference_is_one(old: dict[str, Any], new: dict[str, Any]) -> None:
     for change in build("prod", [step("update", FUNCTION, old=old, new=new)]).changed():

@@ -6,7 +6,7 @@ import fnmatch
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.plan.iam import Grant, gained, grants
@@ -20,12 +20,14 @@ def held(pattern: str) -> set[str]:
     return {text for text in _texts if fnmatch.fnmatchcase(text, pattern)}
 
 
+@settings(deadline=None)
 @given(_patterns, _patterns)
 def test_a_cover_holds_all_that_it_covers(one: str, other: str) -> None:
     if Grant(True, "s3:*", one).covers(Grant(True, "s3:Get", other)):
         assert held(other) <= held(one)
 
 
+@settings(deadline=None)
 @given(_patterns)
 def test_everything_covers_and_covers_itself(pattern: str) -> None:
     assert Grant(True, "*", "*").covers(Grant(True, "s3:Get", pattern))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -174,6 +174,7 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_values, _values)
 def test_what_is_secret_at_a_place_is_hidden_on_both_sides(before: Any, after: Any) -> None:
     ones, others = hide(readable(before), readable(after))
@@ -182,6 +183,7 @@ def test_what_is_secret_at_a_place_is_hidden_on_both_sides(before: Any, after: A
             assert not list(texts_at(shown, path)), path
 
 
+@settings(deadline=None)
 @given(_values)
 def test_what_is_not_secret_is_shown_as_it_is(value: Any) -> None:
     if not list(secrets_in(value)):
