@@ -1,9 +1,9 @@
 # One image for three computes: a Lambda function, a Fargate task, a pod. `python3 -m app` tells them apart.
 # Build: docker buildx build --platform linux/arm64 --build-arg COMMIT="$(git rev-parse HEAD)" .
 # With --build-arg REQUIREMENTS=telemetry.txt it can also send traces and metrics to a collector.
-ARG BASE=public.ecr.aws/lambda/python:3.13
+FROM public.ecr.aws/lambda/python:3.13 AS base
 
-FROM ${BASE} AS dependencies
+FROM base AS dependencies
 ARG REQUIREMENTS=app.txt
 COPY requirements/${REQUIREMENTS} /build/requirements.txt
 RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: \
@@ -11,12 +11,12 @@ RUN pip install --no-cache-dir --no-compile --require-hashes --only-binary :all:
     && rm -rf /build/packages/bin /build/packages/pydantic/v1 \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /build/packages
 
-FROM ${BASE} AS code
+FROM base AS code
 COPY app /build/app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /build/app \
     && chmod -R u=rwX,go=rX /build/app
 
-FROM ${BASE}
+FROM base
 COPY --from=dependencies /build/packages ${LAMBDA_TASK_ROOT}
 COPY --from=code /build/app ${LAMBDA_TASK_ROOT}/app
 ARG COMMIT=unknown
@@ -29,4 +29,5 @@ VOLUME ["/tmp"]
 # A number, so that Kubernetes can see that it is not root. Lambda brings its own user and ignores this one.
 USER 10001:10001
 EXPOSE 8080
+# checkov:skip=CKV_DOCKER_2:ECS, Kubernetes and Lambda ignore it; each checks /health by its own means.
 ENTRYPOINT ["python3", "-m", "app"]
