@@ -11,11 +11,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
-from app.core.state import with_state
+from app.core.state import State, with_state
 from app.factory import create_app
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -30,8 +30,8 @@ def run(act: Act, **environ: str) -> Any:
     async def go() -> Any:
         app = create_app({"HOST": "127.0.0.1", **environ})
         async with app.router.lifespan_context(app) as state:
-            with_its_state: Any = with_state(app, state)
-            transport = httpx.ASGITransport(with_its_state, raise_app_exceptions=False)
+            serving: Any = with_state(app, cast("State", state))
+            transport = httpx.ASGITransport(serving, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
                 return await act(client)
 
