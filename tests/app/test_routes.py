@@ -125,5 +125,5 @@ def test_version_and_python_are_said_once_each() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     dockerfile = (REPOSITORY / "Dockerfile").read_text()
     assert project["version"] == __version__
-    assert f"public.ecr.aws/lambda/python:{PYTHON_VERSION}\n" in dockerfile
+    assert f"public.ecr.aws/lambda/python:{PYTHON_VERSION} AS base\n" in dockerfile
     assert ZipArtifact(path="", sha256="").runtime == f"python{PYTHON_VERSION}"
