@@ -17,13 +17,14 @@ export function phaseName(phase, probe) {
   return OTHERWISE[probe]?.[phase] ?? PHASES[phase] ?? phase;
 }
 
-/** Make the table of the phases of one attempt; the one it failed in, if it did, comes last. */
+/** Make the table of the phases of one attempt; the one that it failed in comes last. */
 export function waterfall(result) {
   const { timings, error, probe } = result;
   const whole = timings.total_ms;
   const parts = segments(timings);
   const rows = parts.map((part) => row(phaseName(part.kind, probe), bar([part], whole), ms(part.long)));
-  if (error && !parts.some((part) => part.kind === error.phase)) {
+  // A redirect that may not be followed is no failure of the phase that brought it.
+  if (error && error.kind !== "redirect_not_allowed") {
     rows.push(row(phaseName(error.phase, probe), bar([], whole), "failed", "failed"));
   }
   if (parts.length > 1) rows.push(row("Total", null, ms(whole), "total"));
@@ -37,7 +38,7 @@ export function attempts(list) {
     if (!each.ok) return row(`${index + 1}`, each.error.reason, "failed", "failed");
     return row(`${index + 1}`, bar([{ kind: "attempt", start: 0, long: each.time_ms }], most), ms(each.time_ms));
   });
-  return table("Milliseconds per attempt", "bars attempts", ["Attempt", "Outcome", "Time"], rows);
+  return table("Milliseconds per attempt", "bars", ["Attempt", "Outcome", "Time"], rows);
 }
 
 /** Make the table of the requests on the way through redirects. */

@@ -8,6 +8,7 @@ const LONGEST = 40_000;
 const NEEDS_KEY = 401;
 const INVALID = 422;
 const TOO_MANY = 429;
+const UNKNOWN = "Nothing is known of the target.";
 
 const byId = (id) => document.getElementById(id);
 const form = byId("form");
@@ -70,7 +71,8 @@ function show({ reply, document: found }) {
 }
 
 function refusal(reply, found) {
-  const detail = found?.detail ?? `The answer is not one of this service: status ${reply.status}.`;
+  const detail = found?.detail;
+  if (!detail) return ["No answer of this service", `Something in front of it answered with status ${reply.status}. ${UNKNOWN}`];
   if (reply.status === TOO_MANY) return ["Too many probes", `${detail} ${again(reply)}`];
   if (reply.status === NEEDS_KEY) return ["A key is needed", `${detail} Enter it above and run the probe again.`];
   if (reply.status === INVALID) return ["This cannot be probed", `${detail} What is wrong is told beside each field.`];
@@ -90,7 +92,7 @@ function unreachable(error) {
   if (error.name === "AbortError") return ["Stopped", "You stopped waiting; the probe itself may still come to its end."];
   if (error.name === "TimeoutError") return ["No answer", "This service took longer than any probe may. Try again."];
   const reason = navigator.onLine ? "It may be restarting, or something blocks the way to it." : "You are offline.";
-  return ["The service cannot be reached", `Your browser got no answer from it. ${reason} Nothing is known of the target.`];
+  return ["The service cannot be reached", `Your browser got no answer from it. ${reason} ${UNKNOWN}`];
 }
 
 function showProblem(title, detail, fields = []) {
@@ -165,7 +167,7 @@ function showLink() {
 }
 
 async function copy(button, text, instead) {
-  const label = button.textContent;
+  button.dataset.label ??= button.textContent;
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
@@ -174,7 +176,7 @@ async function copy(button, text, instead) {
     button.textContent = instead();
   }
   announce(button.textContent);
-  setTimeout(() => (button.textContent = label), 2500);
+  setTimeout(() => (button.textContent = button.dataset.label), 2500);
 }
 
 function copyCommand(event) {

@@ -107,14 +107,15 @@ export class Question {
   /** Fill in what a link says; returns whether it says anything. */
   fill(query) {
     const given = new URLSearchParams(query);
-    if (given.get("probe") in KINDS) this.#form.elements.probe.value = given.get("probe");
+    this.#form.elements.probe.value = given.get("probe");
     this.choose();
     let any = false;
     for (const [name, control] of this.#controls()) {
       if (!given.has(name)) continue;
       const before = control.value;
       control.value = given.get(name);
-      if (control.selectedIndex === -1) control.value = before;
+      // What the field does not take, such as a choice that it has not.
+      if (control.value === "") control.value = before;
       const folded = control.closest("details");
       if (folded && control.value !== "") folded.open = true;
       any = true;

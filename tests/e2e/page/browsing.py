@@ -11,21 +11,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 MARKUP = "<img src=x onerror=document.title='owned'>"
 """What would run, were it taken for more than text."""
+
+WINDOWS = {"desktop": (1280, 800), "phone": (390, 844), "small": (360, 640)}
+
+Visit = Callable[..., Page]
+Shot = Callable[[Page, str], None]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -51,6 +57,11 @@ _ENVIRONMENT = {
 def chromium() -> str | None:
     """Return where a Chromium is, if there is one."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+NEEDS_BROWSER = pytest.mark.skipif(
+    chromium() is None, reason="no Chromium on PATH; on Debian: apt-get install chromium"
+)
 
 
 @contextmanager
@@ -122,7 +133,7 @@ class _Target(BaseHTTPRequestHandler):
             time.sleep(0.012)
             self.wfile.write(body[4:])
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the library calls it so
         """Keep quiet."""
 
 
