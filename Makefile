@@ -34,9 +34,10 @@ down: setup ## destroy what a stack has
 test: setup ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup ## check style
+lint: setup ## check style, and the workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(PYTHON) -m automation.toolchain.actionlint
 
 format: setup ## put style right where that needs no thought
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automation.toolchain import PULUMI_VERSION, environment, pulumi_cli
-from automation.toolchain.places import VENV, cache
+from automation.toolchain import go as go_modules
+from automation.toolchain.places import TOOLS, VENV, cache
 from automation.toolchain.versions import ask, remembered, show
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ def _language_host() -> Tool:
 
 
 def _go() -> Tool:
-    go = pulumi_cli.find_go()
+    go = go_modules.find(TOOLS)
     if go is not None:
         return Tool("Go", show(ask(go, ["version"])), _short(go), Status.OK)
-    fix = f"only to build the Pulumi CLI; set-up then takes Go {show(pulumi_cli.go_minimum())} or newer from PyPI"
+    fix = f"only to build the Pulumi CLI; set-up then takes Go {show(go_modules.minimum(TOOLS))} or newer from PyPI"
     return Tool("Go", "", "", Status.ABSENT, fix)
 
 

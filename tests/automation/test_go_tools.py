@@ -1,0 +1,89 @@
+"""Tools built from the modules below `tools/`, with a stand-in for Go: pinned, cached, and never half-made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automation.errors import UserError
+from automation.toolchain import actionlint, go
+from automation.toolchain.places import TOOLS
+from automation.toolchain.work import Steps
+
+GO = """#!/bin/sh
+case "$1" in
+  version) echo "go version go{version} linux/amd64" ;;
+  env) echo {folder}/mod ;;
+  build)
+    echo "$@" > {folder}/asked
+    echo "$PWD $GOFLAGS $GOMODCACHE" >> {folder}/asked
+    while [ "$1" != -o ]; do shift; done
+    echo made > "$2"
+    exit {code} ;;
+esac
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def offer(folder: Path, version: str = "1.26.8", code: int = 0) -> None:
+    path = folder / "go"
+    path.write_text(GO.format(version=version, folder=folder, code=code))
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(("module", "path"), [(TOOLS, "pulumi/pulumi/pkg/v3"), (actionlint.MODULE, "rhysd/actionlint")])
+def test_a_module_pins_one_thing_and_every_part_of_it(module: Path, path: str) -> None:
+    assert go.pinned(module)[0] == f"github.com/{path}"
+    sums = (module / "go.sum").read_text()
+    assert f"{go.pinned(module)[0]} v{go.pinned(module)[1]} h1:" in sums
+
+
+def test_it_is_built_once_as_pinned(place: Path) -> None:
+    offer(place)
+    program = actionlint.ensure(Steps())
+    assert program.read_text() == "made\n"
+    command, where = (place / "asked").read_text().splitlines()
+    assert command.endswith("github.com/rhysd/actionlint/cmd/actionlint")
+    assert where.startswith(f"{actionlint.MODULE} -mod=readonly ")
+    assert list((place / "cache/modeshift/actionlint").glob("draft-*")) == []
+
+    (place / "asked").unlink()
+    assert actionlint.ensure(Steps()) == program
+    assert not (place / "asked").exists()
+
+
+def test_what_the_machine_has_of_it_is_not_downloaded_again(place: Path) -> None:
+    offer(place)
+    held = place / "mod" / "github.com" / "rhysd" / f"actionlint@v{go.pinned(actionlint.MODULE)[1]}"
+    held.mkdir(parents=True)
+    actionlint.ensure(Steps())
+    assert (place / "asked").read_text().strip().endswith(f" {place}/mod")
+
+
+def test_a_build_that_fails_leaves_nothing(place: Path) -> None:
+    offer(place, code=1)
+    with pytest.raises(UserError, match="failed"):
+        actionlint.ensure(Steps())
+    assert not actionlint.cached().exists()
+
+
+def test_a_go_that_is_too_old_is_none(place: Path) -> None:
+    offer(place, version="1.20.1")
+    assert go.find(actionlint.MODULE) is None
+    offer(place)
+    assert go.find(actionlint.MODULE) == place / "go"
+
+
+def test_findings_end_the_check_with_the_code_of_the_program(place: Path) -> None:
+    program = place / "lint"
+    program.write_text(f"#!/bin/sh\npwd > {place}/where\nexit 3\n")
+    program.chmod(0o755)
+    assert actionlint.check(program, place) == 3
+    assert (place / "where").read_text().strip() == str(place)
