@@ -36,6 +36,12 @@ Count = Annotated[int, Field(ge=1, le=16, description="Attempts."), whole]
 MaxMilliseconds = Annotated[float, Field(gt=0, le=1000 * LONGEST)]
 
 
+class Told(BaseModel):
+    """Part of an answer, built when the first is given: no cold start pays for it."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class Options(BaseModel):
     """Options that every probe has."""
 
@@ -110,7 +116,7 @@ class ExpectSeries(Expect):
     max_mean_ms: Annotated[MaxMilliseconds | None, Field(description="The largest mean of `time_ms`.")] = None
 
 
-class ProbeError(BaseModel):
+class ProbeError(Told):
     """Why a probe got no answer, in which phase, and whose doing it is."""
 
     kind: ErrorKind
@@ -122,7 +128,7 @@ class ProbeError(BaseModel):
     reason: str
 
 
-class Timings(BaseModel):
+class Timings(Told):
     """Milliseconds per phase of one attempt; null for a phase that it does not have or did not finish."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -137,8 +143,11 @@ class Timings(BaseModel):
     total_ms: Milliseconds = 0
 
 
-class Checked(BaseModel):
+class Checked(Told):
     """One expectation and how it went."""
+
+    # Made in threads, where two that use it first would build it side by side.
+    model_config = ConfigDict(defer_build=False)
 
     expectation: Annotated[str, Field(description="Its name in the request, as in `max_timings.total_ms`.")]
     passed: bool
@@ -147,7 +156,7 @@ class Checked(BaseModel):
     reason: str
 
 
-class Result(BaseModel):
+class Result(Told):
     """What every probe answers."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -160,7 +169,9 @@ class Result(BaseModel):
     addresses: list[str] = Field(
         default_factory=list[str], description="What the host was found to have, in the order they are tried."
     )
-    timings: Annotated[Timings, Field(description="Of the last attempt that succeeded, else of the last.")] = Timings()
+    timings: Timings = Field(
+        default_factory=Timings, description="Of the last attempt that succeeded, else of the last."
+    )
     elapsed_ms: Annotated[Milliseconds, Field(description="The whole probe, all attempts together.")] = 0
     age_seconds: Annotated[
         float, Field(ge=0, description="How long ago this was found out; who asks the same again soon is told again.")
@@ -169,7 +180,7 @@ class Result(BaseModel):
     error: Annotated[ProbeError | None, Field(description="Why no attempt succeeded; null when one did.")] = None
 
 
-class Attempt(BaseModel):
+class Attempt(Told):
     """One attempt of several."""
 
     ok: bool
@@ -178,7 +189,7 @@ class Attempt(BaseModel):
     error: ProbeError | None
 
 
-class Statistics(BaseModel):
+class Statistics(Told):
     """What the attempts amount to. Times are null when none succeeded, deviation and jitter below two."""
 
     sent: int

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.services.netprobe.models.base import Milliseconds, Timeout
+from app.services.netprobe.models.base import Milliseconds, Timeout, Told
 from app.services.netprobe.models.dns import DnsRequest, DnsResult
 from app.services.netprobe.models.http import HttpRequest, HttpResult
 from app.services.netprobe.models.ping import PingRequest, PingResult
@@ -59,7 +59,7 @@ class BatchRequest(BaseModel):
     ] = 20
 
 
-class BatchResult(BaseModel):
+class BatchResult(Told):
     """What each probe answered, in the order they were asked for; none depends on another."""
 
     ok: Annotated[bool, Field(description="Every probe is ok.")]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from app.services.netprobe.models.base import Count, ExpectSeries, Repeated, SeriesResult
+from app.services.netprobe.models.base import Count, ExpectSeries, Repeated, SeriesResult, Told
 from app.services.netprobe.models.values import Host
 
 RecordType = Literal["A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"]
@@ -49,7 +49,7 @@ class DnsRequest(DnsQuery):
     expect: ExpectDns | None = None
 
 
-class Record(BaseModel):
+class Record(Told):
     """One record of the answer."""
 
     name: str

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.services.netprobe.models.base import Count, ExpectSeries, Reaching, Repeated, SeriesResult, Timings
+from app.services.netprobe.models.base import Count, ExpectSeries, Reaching, Repeated, SeriesResult, Timings, Told
 from app.services.netprobe.models.values import Pattern, Target, Url, parse_url, whole
 
 Status = Annotated[int, Field(ge=100, le=599)]
@@ -95,7 +95,7 @@ class HttpRequest(HttpQuery):
     expect: ExpectHttp | None = None
 
 
-class Secured(BaseModel):
+class Secured(Told):
     """The secure connection of an https answer, whose certificate was verified."""
 
     version: Annotated[str, Field(examples=["TLSv1.3"])]
@@ -105,7 +105,7 @@ class Secured(BaseModel):
     days_to_expiry: float
 
 
-class Hop(BaseModel):
+class Hop(Told):
     """One request on the way through redirects."""
 
     url: str

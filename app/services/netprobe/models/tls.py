@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from app.services.netprobe.models.base import Expect, Reaching, Result
+from app.services.netprobe.models.base import Expect, Reaching, Result, Told
 from app.services.netprobe.models.values import Host, IpAddress, Port
 
 
@@ -51,7 +51,7 @@ class TlsRequest(TlsQuery):
     expect: ExpectTls = ExpectTls()
 
 
-class Certificate(BaseModel):
+class Certificate(Told):
     """One certificate, as the server sent it."""
 
     subject: str
