@@ -92,6 +92,17 @@ def choose(cloud: Cloud | None) -> Cloud:
     return cloud or Cloud.SANDBOX
 
 
+def choose_sandbox(cloud: Cloud | None, option: str) -> Cloud:
+    """Return the sandbox, for an option that works nowhere else.
+
+    Raises:
+        UserError: another cloud was named.
+    """
+    if cloud not in {None, Cloud.SANDBOX}:
+        raise UserError(f"{option} works in the sandbox.", hint=f"Leave out {option}, or --cloud {cloud}.")
+    return Cloud.SANDBOX
+
+
 @contextmanager
 def open_session(project: Project, stack: str, cloud: Cloud, state: State | None = None) -> Iterator[Session]:
     """Yield a session whose engine can reach its providers, and end what was started for it.

@@ -13,7 +13,7 @@ import typer
 
 from automation import operations, saved
 from automation.base import brought_up
-from automation.cloud import Cloud, choose, fallback_settings, open_session
+from automation.cloud import Cloud, choose, choose_sandbox, fallback_settings, open_session
 from automation.comment.upsert import upsert
 from automation.errors import Exit, UserError
 from automation.markdown import Basis, Report, report
@@ -54,10 +54,8 @@ def preview(
     """Show what `up` would change, and why; what that costs; and which policies it breaks. Changes nothing."""
     screen = Screen.open(as_json)
     with screen.errors():
-        project, where = find_project(), choose(cloud)
+        project, where = find_project(), choose(cloud) if base is None else choose_sandbox(cloud, "--base")
         names = choose_stacks(project, stack, all_stacks=all_stacks)
-        if base is not None and where is Cloud.AWS:
-            raise UserError("--base compares programs in a sandbox.", hint="Leave out --base, or --cloud aws.")
         tolerant = bool(len(names) > 1 or comment or dry_run or markdown or save)
         with _against(project, base, names, screen) as (seen, basis):
             results = [_previewed(screen, seen, name, where, refresh=refresh, tolerant=tolerant) for name in names]
@@ -136,6 +134,7 @@ def _previewed(screen: Screen, project: Project, name: str, where: Cloud, *, ref
         screen.problem(error)
         plan = Plan(name)
         plan.diagnostics.append(Diagnostic("error", str(error)))
+        plan.seal()
         return Result(name, plan, Exit.USAGE if isinstance(error, SettingsError) else error.code, 0)
 
 

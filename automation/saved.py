@@ -96,6 +96,7 @@ def _result(folder: Path, stack: _Stack) -> Result:
     except (AttributeError, IndexError, KeyError, TypeError):
         raise ValueError(f"the events of {stack.name} are none of an engine") from None
     plan.diagnostics += [Diagnostic("error", message) for message in stack.errors]
+    plan.seal()
     return Result(stack.name, plan, stack.code, 0.0, events=events)
 
 
