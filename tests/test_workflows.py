@@ -394,6 +394,23 @@ def test_the_newest_image_is_named_in_every_stack_file(desk: Desk) -> None:
     assert not any(line.startswith("cosign") for line in ran)
 
 
+def test_a_stack_file_keeps_the_image_that_it_names(desk: Desk) -> None:
+    program = tool("yq")
+    if "mikefarah" not in subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("this is another yq than that of GitHub's runners")
+    desk.answers["aws"]["describe-images"] = f"echo {shlex.quote(json.dumps(IMAGES))}"
+    desk.answers["yq"][""] = f'exec {program} "$@"'
+    path = desk.folder / "Pulumi.dev.yaml"
+    script = step("actions/name-image/action.yml", "find")["run"]
+    path.write_text("config:\n  # why\n  modeshift:mode: container\n")
+    assert desk.run(script, **NAMING)[0] == 0
+    named = path.read_text()
+    assert named.startswith("config:\n  # why\n")
+    assert yaml.safe_load(named)["config"]["modeshift:image"] == "123.dkr.ecr.test/shop-1a2b@sha256:new"
+    assert desk.run(script, **{**NAMING, "REGISTRY": "other/shop"})[0] == 0
+    assert path.read_text() == named
+
+
 def test_the_image_of_a_commit_is_named_only_when_our_build_signed_it(desk: Desk) -> None:
     image = {"imageDetails": IMAGES["imageDetails"][:1]}
     desk.answers["aws"]["imageTag=abc"] = f"echo {shlex.quote(json.dumps(image))}"
