@@ -14,13 +14,14 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from app.core import logs, telemetry
+from app.core.events import HttpApi, LoadBalancer, readable
 from app.core.problems import MEDIA_TYPE
 from app.core.settings import Settings
 from app.core.state import State, with_state
 from app.factory import create_app
 
 if TYPE_CHECKING:
-    from mangum.types import ASGI, LambdaContext
+    from mangum.types import ASGI, LambdaContext, LambdaHandler
 
 logs.configure(Settings.from_environ(os.environ))
 _app = create_app(auto_metrics="emf")
@@ -35,7 +36,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     asyncio.set_event_loop(_loop)
     adapter = _start()
     try:
-        return adapter(event, cast("LambdaContext", context))
+        return adapter(readable(event), cast("LambdaContext", context))
     finally:
         telemetry.flush()
 
@@ -45,7 +46,9 @@ def _start() -> Mangum:
     if _adapter is None:
         state = cast("State", _loop.run_until_complete(_lifespan.__aenter__()))
         text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE, "image/svg+xml"]
-        _adapter = Mangum(cast("ASGI", with_state(_app, state)), lifespan="off", text_mime_types=text)
+        app = cast("ASGI", with_state(_app, state))
+        own = cast("list[type[LambdaHandler]]", [LoadBalancer, HttpApi])
+        _adapter = Mangum(app, lifespan="off", custom_handlers=own, text_mime_types=text)
     return _adapter
 
 

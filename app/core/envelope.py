@@ -52,6 +52,7 @@ class Envelope:
         exchange = Exchange(request_id(scope, headers), self._proxies.client(scope), headers)
         open_exchange(scope, exchange)
         if self._proxies.secure(scope, headers):
+            scope["scheme"] = "https"
             exchange.response_headers.append(_BY_HTTPS_ONLY)
 
         async def send_complete(message: Message) -> None:
