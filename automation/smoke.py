@@ -77,21 +77,22 @@ def until_well(name: str, look: Callable[[], str], deadline: float, pause: float
 
 
 def ask(url: str, body: Json | None = None) -> Json | str:
-    """Return the JSON document at a URL, or what went wrong."""
+    """Return the JSON object at a URL, or what went wrong."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 from the outputs
     try:
         with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS) as answer:  # noqa: S310
-            return json.loads(answer.read())
+            document: Any = json.loads(answer.read())
     except (OSError, ValueError) as error:
         return f"{urlsplit(url).path}: {error}"
+    return document if isinstance(document, dict) else f"{urlsplit(url).path}: the answer is no JSON object"
 
 
 def lacks(answer: Json | str, key: str) -> str:
     """Say what is wrong with an answer that must have a key."""
     if isinstance(answer, str):
         return answer
-    return "" if isinstance(answer, Mapping) and answer.get(key) else f"the answer has no {key}"
+    return "" if answer.get(key) else f"the answer has no {key}"
 
 
 def _looks(session: Session, url: str) -> Iterator[tuple[str, Callable[[], str]]]:

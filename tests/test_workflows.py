@@ -227,7 +227,7 @@ def test_a_role_is_taken_only_where_its_trust_lets_it() -> None:
         for name, job in jobs(path).items():
             roles = set(re.findall(r"vars\.(AWS_\w+_ROLE)", json.dumps(job)))
             if roles & {"AWS_DEPLOY_ROLE"}:
-                assert job["environment"] == "${{ inputs.stack }}", name
+                assert job["environment"]["name"] == "${{ inputs.stack }}", name
             elif roles:
                 assert "environment" not in job, name
             if roles and "steps" in job:
@@ -447,14 +447,16 @@ def test_the_signer_is_the_workflow_that_signs() -> None:
 
 def test_the_last_good_commit_is_the_newest_that_went_well(desk: Desk) -> None:
     script = step("workflows/deploy-stack.yml", "last")["run"]
+    page = jobs(GITHUB / "workflows/deploy-stack.yml")["deploy"]["environment"]["url"]
+    assert page.endswith("/commit/${{ inputs.commit }}")
     desk.answers["gh"] = {
-        "deployments/3/statuses": "echo false",
-        "deployments/2/statuses": "echo true",
-        "deployments/1/statuses": "echo true",
-        "environment=dev": "printf '3 ccc\\n2 bbb\\n1 aaa\\n'",
+        "deployments/3/statuses": "echo",
+        "deployments/2/statuses": "echo https://github.com/acme/shop/commit/bbb",
+        "deployments/1/statuses": "echo https://github.com/acme/shop/commit/aaa",
+        "environment=dev": "printf '3\\n2\\n1\\n'",
     }
     assert desk.run(script, STACK="dev")[:2] == (0, {"good": "bbb"})
-    desk.answers["gh"]["deployments/2/statuses"] = desk.answers["gh"]["deployments/1/statuses"] = "echo false"
+    desk.answers["gh"]["deployments/2/statuses"] = desk.answers["gh"]["deployments/1/statuses"] = "echo"
     assert desk.run(script, STACK="dev")[:2] == (0, {})
     desk.answers["gh"]["environment=dev"] = "exit 1"
     assert desk.run(script, STACK="dev")[0] != 0

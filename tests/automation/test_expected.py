@@ -56,7 +56,7 @@ def refusal(path: Path, fresh: dict[str, Any]) -> UserError:
 
 def test_the_same_plan_goes_through_whatever_the_time_it_took_and_the_order_it_came_in(tmp_path: Path) -> None:
     path = written(tmp_path, stack(change("one"), change("two")))
-    fresh = stack(change("two"), change("one")) | {"seconds": 9.0, "outputs": {"url": "x"}, "diagnostics": [1]}
+    fresh: dict[str, Any] = {**stack(change("two"), change("one")), "seconds": 9.0, "outputs": {"url": "x"}}
     fresh["changes"][0]["diff"].reverse()
     refuse_other(path, fresh)
 
