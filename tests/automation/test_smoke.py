@@ -68,7 +68,7 @@ def place() -> Iterator[Place]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, format: str, *args: object) -> None: ...
+        def log_message(self, *_: object) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         place.url = f"http://127.0.0.1:{server.server_port}"

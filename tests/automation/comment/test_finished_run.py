@@ -57,7 +57,7 @@ def pulls() -> Iterator[Pulls]:
             self.end_headers()
             self.wfile.write(json.dumps(pulls.listed if pulls.status == 200 else {"message": "no"}).encode())
 
-        def log_message(self, format: str, *args: object) -> None: ...
+        def log_message(self, *_: object) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         pulls.url = f"http://127.0.0.1:{server.server_port}"
