@@ -12,8 +12,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from automation import bootstrap, new_service, operations, preview_cli, recovery, render, verify
+from automation import bootstrap, new_service, operations, preview_cli, recovery, render, smoke, verify
 from automation import doctor as doctor_report
+from automation import expected as expected_plan
 from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
 from automation.cost_cli import cost
 from automation.errors import Exit, UserError
@@ -53,9 +54,17 @@ def up(
     accept_data_loss: Annotated[
         bool, typer.Option("--accept-data-loss", help="Allow deleting or replacing what holds data.")
     ] = False,
+    expect_plan: Annotated[
+        Path | None, typer.Option("--expect-plan", help="Refuse unless this reviewed preview --json still holds.")
+    ] = None,
 ) -> None:
     """Bring stacks up to what their files say."""
     screen = Screen.open(as_json)
+    if expect_plan and skip_preview:
+        with screen.errors():
+            raise UserError(
+                "--expect-plan compares with a preview, and --skip-preview makes none.", hint="Leave one of them out."
+            )
 
     def one(session: Session) -> Result:
         again = f"modeshift up --stack {session.stack}"
@@ -67,6 +76,7 @@ def up(
             skip_preview=skip_preview,
             refresh=refresh,
             accept_data_loss=accept_data_loss,
+            expect_plan=expect_plan,
             resolved=load(session.project.root, session.stack, fallback=fallback_settings(session.cloud)),
         )
         if result.ok:
@@ -226,6 +236,18 @@ def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json
         raise typer.Exit(result.code)
 
 
+@app.command("smoke")
+def look_from_outside(stack: Stacks = None, cloud: CloudOption = None) -> None:
+    """Look at a stack that was just brought up, from outside, and whether ECS took its deployment back."""
+    screen = Screen.open(as_json=False)
+    with screen.errors():
+        project = find_project()
+        name = choose_stacks(project, stack, all_stacks=False)[0]
+        with open_session(project, name, choose(cloud)) as session:
+            checks = smoke.smoke(session, screen.console)
+        raise typer.Exit(Exit.DONE if all(check.ok for check in checks) else Exit.FAILED)
+
+
 @app.command("verify-aws")
 def verify_on_aws(yes: Yes = False) -> None:
     """Deploy dev to your AWS account under a stack of its own, check it from outside, destroy it. Costs cents."""
@@ -290,6 +312,7 @@ def _bring_up(
     skip_preview: bool = False,
     refresh: bool = False,
     accept_data_loss: bool = False,
+    expect_plan: Path | None = None,
     resolved: Resolved | None = None,
 ) -> Result:
     """Preview, hold the preview against the policies of stacks that have settings, ask, bring up, and show each."""
@@ -300,6 +323,9 @@ def _bring_up(
         screen.plan(session, planned)
         if not planned.ok:
             return planned
+        if expect_plan:
+            made_from = expected_plan.origin(session.project, session.stack)
+            expected_plan.refuse_other(expect_plan, {**planned.document(), "origin": made_from})
         if resolved is not None:
             reviewed = review(session.project, resolved, planned, datetime.now(UTC).date())
             screen.console.print(review_view(reviewed), soft_wrap=True)

@@ -16,6 +16,7 @@ from automation.base import brought_up
 from automation.cloud import Cloud, choose, choose_sandbox, fallback_settings, open_session
 from automation.comment.upsert import upsert
 from automation.errors import Exit, UserError
+from automation.expected import origin
 from automation.markdown import Basis, Report, report
 from automation.operations import Result
 from automation.options import AllStacks, CloudOption, ExpectNoChanges, Json, Stacks
@@ -65,7 +66,7 @@ def preview(
         _publish(screen, project, reviews, basis, where.notice, markdown=markdown, comment=comment, dry_run=dry_run)
         if where.notice:
             screen.say(where.notice)
-        screen.document(_document(reviews, where.notice))
+        screen.document(_document(project, reviews, where.notice))
         raise typer.Exit(max(_expected(one, nothing=expect_no_changes) for one in reviews))
 
 
@@ -78,7 +79,12 @@ def comment(
     screen = Screen.open(as_json=False)
     with screen.errors():
         project, kept = find_project(), saved.load(previews)
-        reviews = [_reviewed(screen, project, Cloud.SANDBOX, result) for result in kept.results]
+        known = project.stacks()
+        reviews = [
+            # Of a stack that only the pull request has, no settings here say how to judge it.
+            _reviewed(screen, project, Cloud.SANDBOX, one) if one.stack in known else Review(one)
+            for one in kept.results
+        ]
         _publish(screen, project, reviews, kept.basis, kept.notice, markdown=markdown, comment=True, dry_run=dry_run)
 
 
@@ -188,9 +194,14 @@ def _write(path: Path, made: Report) -> None:
     path.write_text("\n".join(made.summary), encoding="utf-8")
 
 
-def _document(reviews: Sequence[Review], notice: str) -> dict[str, object]:
+def _document(project: Project, reviews: Sequence[Review], notice: str) -> dict[str, object]:
     document = operations.document([one.result for one in reviews], notice)
-    stacks = [{**one.result.document(), **one.document()} for one in reviews]
+    stacks = [
+        {**one.result.document(), **one.document(), "origin": origin(project, one.result.stack)}
+        if one.result.complete
+        else one.result.document()
+        for one in reviews
+    ]
     return {**document, "stacks": stacks}
 
 

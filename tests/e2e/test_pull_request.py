@@ -170,3 +170,22 @@ def test_drift_is_told_and_noted_nowhere(workspace: Workspace) -> None:
         assert (change["type"], change["op"]) == ("aws:apigatewayv2/stage:Stage", "update")
         assert "autoDeploy" in (workspace.root / "drift.md").read_text()
     assert workspace.state("dev") == before
+
+
+def test_a_reviewed_plan_is_applied_only_while_it_holds(branch: Workspace, tmp_path: Path) -> None:
+    reviewed = tmp_path / "plan.json"
+    ran = branch.modeshift("preview", "--stack", "dev", "--json")
+    assert ran.code == 0, ran
+    reviewed.write_text(ran.stdout)
+    up = ("up", "--stack", "dev", "--yes", "--expect-plan", str(reviewed))
+
+    branch.edit("dev", owner="somebody-else")
+    refused = branch.modeshift(*up)
+    assert refused.code == 4, refused
+    assert "no longer holds: the settings was" in " ".join(refused.stdout.split())
+    assert branch.account() == []
+
+    git(branch, "checkout", "--quiet", "--", "Pulumi.dev.yaml")
+    done = branch.modeshift(*up)
+    assert done.code == 0, done
+    assert branch.modeshift(*up).code == 4
