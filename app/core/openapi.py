@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,8 @@ from app.core import problems
 from app.core.gate import KEY_HEADER, Paths
 
 _SCHEME = "ApiKey"
+# FastAPI's answer to a body that is not even text; where it is text but no JSON, 422.
+_UNREADABLE = {str(int(status)): said for status, said in problems.documented(HTTPStatus.BAD_REQUEST).items()}
 
 
 def install(app: FastAPI, paths: Paths, *, needs_key: bool) -> None:
@@ -22,10 +25,12 @@ def install(app: FastAPI, paths: Paths, *, needs_key: bool) -> None:
         components.setdefault("schemas", {}).update(problems.definitions())
         if needs_key:
             components["securitySchemes"] = {_SCHEME: {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
-            for path, operations in document["paths"].items():
-                for method, operation in operations.items():
-                    if paths.need_key(method.upper(), path):
-                        operation["security"] = [{_SCHEME: []}]
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                if "requestBody" in operation:
+                    operation["responses"].update(_UNREADABLE)
+                if needs_key and paths.need_key(method.upper(), path):
+                    operation["security"] = [{_SCHEME: []}]
         return document
 
     app.openapi = openapi
