@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -111,3 +115,26 @@ def web(serve: Serve) -> Callable[[bytes], int]:
         return serve(talk)
 
     return start
+
+
+@pytest.fixture
+def entry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
+    """Import the handler anew, as a cold start does, with an environment."""
+    level = logging.getLogger().level
+    started: list[ModuleType] = []
+
+    def start(**environ: str) -> ModuleType:
+        for name in ("ENVIRONMENT", "PORT", "HEALTH_PATH", "COMMIT", "LOG_LEVEL", "MODESHIFT_SECRETS"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        sys.modules.pop("app.handler", None)
+        started.append(importlib.import_module("app.handler"))
+        return started[-1]
+
+    yield start
+    for module in started:
+        vars(module)["_loop"].run_until_complete(vars(module)["_lifespan"].gen.aclose())
+        vars(module)["_loop"].close()
+    sys.modules.pop("app.handler", None)
+    logging.getLogger().setLevel(level)
