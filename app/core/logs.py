@@ -75,6 +75,8 @@ def configure(settings: Settings) -> None:
         # A stream's handler ends the line; that of Lambda's runtime leaves it to the formatter.
         handler.setFormatter(formatter() if isinstance(handler, logging.StreamHandler) else formatter("\n"))
     root.setLevel(settings.log_level)
+    # Nothing below shows these, and finding them out costs every record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

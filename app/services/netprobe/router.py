@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel
 
 from app.core.exchange import current
@@ -40,7 +40,6 @@ def router(environ: Mapping[str, str]) -> APIRouter:
         prefix="/v1/probes",
         tags=["probes"],
         responses=_RESPONSES,
-        dependencies=[Depends(_no_probe)],
     )
 
     _add_posts(routes, prober)
@@ -77,6 +76,7 @@ def _add_posts(routes: APIRouter, prober: Prober) -> None:
     @routes.post("/batch", operation_id="probe_batch", responses=examples.answer("batch"))
     async def batch(request: BatchBody) -> models.BatchResult:
         """Run up to 16 probes, some at a time; each has its own outcome, in the order of the request."""
+        _refuse_probes()
         for number, each in enumerate(request.probes):
             _check_ports(prober.guard, each, f"body.probes.{number}")
         from app.services.netprobe.probes.batch import run_all  # noqa: PLC0415
@@ -112,7 +112,7 @@ def _add_gets(routes: APIRouter, prober: Prober) -> None:
         return await _answered(prober, _asked(models.PingRequest, query), "query")
 
 
-async def _no_probe() -> None:
+def _refuse_probes() -> None:
     """Refuse what a probe sent: one that is told to probe this service would go round until its URL ends."""
     exchange = current.get()
     if exchange and exchange.headers.get(b"user-agent", b"").startswith(AGENT.partition("/")[0].encode()):
@@ -125,6 +125,7 @@ def _asked(kind: type[Q], query: BaseModel) -> Q:
 
 
 async def _answered(prober: Prober, request: models.Question[R], place: str = "body") -> R:
+    _refuse_probes()
     _check_ports(prober.guard, request, place)
     try:
         return await _known(prober, request, _client())
