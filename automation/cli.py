@@ -24,6 +24,7 @@ from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
 from automation.review import review, review_view
 from automation.sandbox_cli import sandbox
+from automation.scan.scan_cli import scan
 from automation.screen import Screen, ask
 from stacks.load import Resolved, describe, load
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(sandbox, name="sandbox")
 app.add_typer(cost, name="cost")
 app.command()(policies)
+app.command()(scan)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)

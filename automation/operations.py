@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 
@@ -61,9 +62,10 @@ def document(results: Sequence[Result], notice: str) -> dict[str, object]:
     }
 
 
-def preview(session: Session, console: Console, *, refresh: bool = False) -> Result:
-    """Preview a stack; nothing changes anywhere."""
-    return _run(session, console, f"previewing {session.stack}", "preview", *(["--refresh"] if refresh else []))
+def preview(session: Session, console: Console, *, refresh: bool = False, save_plan: Path | None = None) -> Result:
+    """Preview a stack; nothing changes anywhere. The engine's own plan can be kept in a file."""
+    options = [*(["--refresh"] if refresh else []), *(["--save-plan", str(save_plan)] if save_plan else [])]
+    return _run(session, console, f"previewing {session.stack}", "preview", *options)
 
 
 def up(session: Session, console: Console, expected: Plan | None = None, *, refresh: bool = False) -> Result:

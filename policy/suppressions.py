@@ -46,7 +46,11 @@ class Suppression(BaseModel):
 
     def covers(self, rule: Rule, resource: Resource) -> bool:
         """Whether it is about this rule and this resource, still good or not."""
-        return self.rule == rule.id and fnmatchcase(resource.name, self.resource)
+        return self.names(rule.id, resource.name)
+
+    def names(self, rule: str, resource: str) -> bool:
+        """Whether it is about the rule of this id and the resource of this logical name."""
+        return self.rule == rule and fnmatchcase(resource, self.resource)
 
     def holds(self, today: date) -> bool:
         """Whether it is still good; its last day counts."""
@@ -57,8 +61,8 @@ class Suppression(BaseModel):
         return f"The exception made because of “{self.reason}” ended on {self.expires.isoformat()}."
 
 
-def load(path: Path = FILE, *, rules: Iterable[Rule]) -> list[Suppression]:
-    """Read exceptions from a file; none when there is no file.
+def load(path: Path = FILE, *, rules: Iterable[Rule] | None) -> list[Suppression]:
+    """Read exceptions from a file; none when there is no file. `rules` is None for rules of others, of any id.
 
     Raises:
         SuppressionError: An entry lacks something, names an unknown rule, or the file is no list of entries.
@@ -72,6 +76,8 @@ def load(path: Path = FILE, *, rules: Iterable[Rule]) -> list[Suppression]:
         raise SuppressionError(path, [_sentence(one["loc"], one["msg"]) for one in error.errors()]) from None
     except yaml.YAMLError as error:
         raise SuppressionError(path, [str(error)]) from None
+    if rules is None:
+        return entries
     known = {rule.id for rule in rules}
     if unknown := [f"there is no rule {entry.rule}" for entry in entries if entry.rule not in known]:
         raise SuppressionError(path, unknown)

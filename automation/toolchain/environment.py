@@ -76,10 +76,10 @@ def ensure(steps: Steps) -> None:
         target = ["--quiet", "--python", str(VENV / "bin" / "python")]
         run(
             [*pip, "sync", *target, "--require-hashes", str(_INPUTS[0])],
-            env=_index(),
+            env=index(),
             progress=lambda _: "installing locked packages",
         )
-        run([*pip, "install", *target, "--no-deps", "--editable", str(ROOT)], env=_index())
+        run([*pip, "install", *target, "--no-deps", "--editable", str(ROOT)], env=index())
     with steps.step("Byte code"):
         _compile()
     _STAMP.write_text(fingerprint())
@@ -149,7 +149,7 @@ def _make_venv(folder: Path) -> None:
         ) from error
 
 
-def _index() -> dict[str, str]:
+def index() -> dict[str, str]:
     """Let uv use the package index and certificates that pip was told to use, unless it was told otherwise."""
     pairs = (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT"))
     return {uv: os.environ[pip] for uv, pip in pairs if pip in os.environ and uv not in os.environ}

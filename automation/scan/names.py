@@ -1,0 +1,132 @@
+"""How Terraform's AWS provider names what Pulumi's does: the two have one schema, spelled differently.
+
+Resource types are all listed: most are made from module and name, but no rule says which. A property in camel case
+becomes snake case; Pulumi also puts lists into the plural where Terraform names one block, and renames a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sandbox.control import paths
+
+RESOURCES: Mapping[str, str] = {
+    "aws:acm/certificate:Certificate": "aws_acm_certificate",
+    "aws:acm/certificateValidation:CertificateValidation": "aws_acm_certificate_validation",
+    "aws:apigatewayv2/api:Api": "aws_apigatewayv2_api",
+    "aws:apigatewayv2/apiMapping:ApiMapping": "aws_apigatewayv2_api_mapping",
+    "aws:apigatewayv2/domainName:DomainName": "aws_apigatewayv2_domain_name",
+    "aws:apigatewayv2/integration:Integration": "aws_apigatewayv2_integration",
+    "aws:apigatewayv2/route:Route": "aws_apigatewayv2_route",
+    "aws:apigatewayv2/stage:Stage": "aws_apigatewayv2_stage",
+    "aws:apigatewayv2/vpcLink:VpcLink": "aws_apigatewayv2_vpc_link",
+    "aws:appautoscaling/policy:Policy": "aws_appautoscaling_policy",
+    "aws:appautoscaling/scheduledAction:ScheduledAction": "aws_appautoscaling_scheduled_action",
+    "aws:appautoscaling/target:Target": "aws_appautoscaling_target",
+    "aws:cloudwatch/logGroup:LogGroup": "aws_cloudwatch_log_group",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "aws_cloudwatch_log_resource_policy",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "aws_cloudwatch_metric_alarm",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "aws_default_security_group",
+    "aws:ec2/eip:Eip": "aws_eip",
+    "aws:ec2/flowLog:FlowLog": "aws_flow_log",
+    "aws:ec2/internetGateway:InternetGateway": "aws_internet_gateway",
+    "aws:ec2/natGateway:NatGateway": "aws_nat_gateway",
+    "aws:ec2/route:Route": "aws_route",
+    "aws:ec2/routeTable:RouteTable": "aws_route_table",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": "aws_route_table_association",
+    "aws:ec2/securityGroup:SecurityGroup": "aws_security_group",
+    "aws:ec2/subnet:Subnet": "aws_subnet",
+    "aws:ec2/vpc:Vpc": "aws_vpc",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "aws_vpc_endpoint",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": "aws_ecr_lifecycle_policy",
+    "aws:ecr/replicationConfiguration:ReplicationConfiguration": "aws_ecr_replication_configuration",
+    "aws:ecr/repository:Repository": "aws_ecr_repository",
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": "aws_ecr_repository_policy",
+    "aws:ecs/cluster:Cluster": "aws_ecs_cluster",
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "aws_ecs_cluster_capacity_providers",
+    "aws:ecs/service:Service": "aws_ecs_service",
+    "aws:ecs/taskDefinition:TaskDefinition": "aws_ecs_task_definition",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "aws_iam_openid_connect_provider",
+    "aws:iam/role:Role": "aws_iam_role",
+    "aws:iam/rolePolicy:RolePolicy": "aws_iam_role_policy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "aws_iam_role_policy_attachment",
+    "aws:kms/alias:Alias": "aws_kms_alias",
+    "aws:kms/key:Key": "aws_kms_key",
+    "aws:lambda/alias:Alias": "aws_lambda_alias",
+    "aws:lambda/function:Function": "aws_lambda_function",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "aws_lambda_function_event_invoke_config",
+    "aws:lambda/permission:Permission": "aws_lambda_permission",
+    "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": "aws_lambda_provisioned_concurrency_config",
+    "aws:lb/listener:Listener": "aws_lb_listener",
+    "aws:lb/listenerRule:ListenerRule": "aws_lb_listener_rule",
+    "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
+    "aws:lb/targetGroup:TargetGroup": "aws_lb_target_group",
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment": "aws_lb_target_group_attachment",
+    "aws:route53/record:Record": "aws_route53_record",
+    "aws:s3/bucket:Bucket": "aws_s3_bucket",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "aws_s3_bucket_lifecycle_configuration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "aws_s3_bucket_ownership_controls",
+    "aws:s3/bucketPolicy:BucketPolicy": "aws_s3_bucket_policy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "aws_s3_bucket_public_access_block",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+        "aws_s3_bucket_server_side_encryption_configuration"
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": "aws_s3_bucket_versioning",
+    "aws:sqs/queue:Queue": "aws_sqs_queue",
+    "aws:sqs/queuePolicy:QueuePolicy": "aws_sqs_queue_policy",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "aws_vpc_security_group_egress_rule",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "aws_vpc_security_group_ingress_rule",
+}
+
+# Lists of blocks that Terraform names in the plural, too.
+PLURAL_BLOCKS = frozenset(
+    {
+        "coordinates",
+        "egress",
+        "ingress",
+        "metrics",
+        "placementConstraints",
+        "responseParameters",
+        "routeSettings",
+        "tagSpecifications",
+        "vpcLatticeConfigurations",
+    }
+)
+
+_RENAMED: Mapping[tuple[str, str], str] = {
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "name"): "alarm_name",
+    ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "clientIdLists"): "client_id_list",
+    ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "thumbprintLists"): "thumbprint_list",
+    ("aws:lambda/function:Function", "code"): "filename",
+    ("aws:lambda/function:Function", "name"): "function_name",
+    ("aws:lambda/FunctionImageConfig", "commands"): "command",
+    ("aws:lambda/FunctionImageConfig", "entryPoints"): "entry_point",
+    ("aws:lambda/permission:Permission", "function"): "function_name",
+    ("aws:appautoscaling/PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecification", "dimensions"): (
+        "dimensions"
+    ),
+}
+
+
+def attribute(owner: str, name: str, kind: str) -> str:
+    """Return Terraform's name of a property.
+
+    Args:
+        owner: The resource type or object type that has it.
+        name: Its name in Pulumi.
+        kind: Its type in the notation of the sandbox's schema.
+
+    """
+    if renamed := _RENAMED.get((owner, name)):
+        return renamed
+    if kind.startswith("[]#") and name not in PLURAL_BLOCKS:
+        name = _singular(name)
+    return paths.snake((name,))
+
+
+def _singular(name: str) -> str:
+    if name.endswith("ies"):
+        return f"{name[:-3]}y"
+    if name.endswith(("sses", "ases")):
+        return name[:-2]
+    return name.removesuffix("s") if not name.endswith("lias") else name
