@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -223,20 +224,33 @@ def _bare(answer: dict[str, Any]) -> Iterator[int]:
 
 @contextmanager
 def _running(command: list[str], port: int, environ: dict[str, str]) -> Iterator[None]:
-    """Run a server until it is no longer needed."""
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **environ}, stdout=said, stderr=said)
-        try:
-            deadline = time.monotonic() + 60
-            while not _listens(port):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    said.seek(0)
-                    sys.exit(f"{' '.join(command)} does not serve:\n{said.read()}")
-                time.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
+    """Run a server until it is no longer needed; its log is read as a log driver would, and only the end is kept."""
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    said: deque[bytes] = deque(maxlen=1)
+    reader = threading.Thread(target=_drain, args=(process.stdout.fileno(), said))
+    reader.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{' '.join(command)} does not serve:\n{b''.join(said).decode()}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+
+
+def _drain(log: int, said: deque[bytes]) -> None:
+    while part := os.read(log, 65536):
+        said.append(part)
+        # A reader that wakes for every line would take the server's time.
+        time.sleep(0.02)
 
 
 def _listens(port: int) -> bool:
