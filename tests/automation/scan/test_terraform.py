@@ -21,7 +21,9 @@ def urn(kind: str, name: str, parent: str = "") -> str:
     return f"urn:pulumi:dev::shop::{parent}{kind}::{name}"
 
 
-def step(kind: str, name: str, op: str = "create", /, *, parent: str = "", old: Any = None, **inputs: Any) -> dict:
+def step(
+    kind: str, name: str, op: str = "create", /, *, parent: str = "", old: Any = None, **inputs: Any
+) -> dict[str, Any]:
     state = {"urn": urn(kind, name, parent), "type": kind, "inputs": inputs}
     before = {"inputs": old} if old else None
     return {
