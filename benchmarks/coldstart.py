@@ -100,6 +100,7 @@ def _package(folder: Path, python: str) -> str:
     uv = Path(sys.executable).with_name("uv")
     install = [uv, "pip", "install", "--quiet", "--target", folder, "--python", sys.executable, "--no-compile-bytecode"]
     subprocess.run([*install, "--require-hashes", "--requirements", REPOSITORY / "requirements/app.txt"], check=True)
+    shutil.rmtree(folder / "pydantic/v1")  # as both packages do
     shutil.copytree(REPOSITORY / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     return sys.executable
 
