@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from types import SimpleNamespace
 from typing import Any
@@ -284,7 +285,12 @@ def test_a_container_serves_its_figures_without_being_told(port: int) -> None:
     with container({"METRICS_PORT": str(port)}) as (own, _):
         with urllib.request.urlopen(f"http://127.0.0.1:{own}/health", timeout=PATIENCE) as answer:
             assert answer.status == 200
-        assert scraped(port)["http_requests_total", "GET", "/health", "2xx"] == 1
+        # An answer is counted once it was sent.
+        deadline = time.monotonic() + PATIENCE
+        while not (count := scraped(port).get(("http_requests_total", "GET", "/health", "2xx"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert count == 1
 
 
 @pytest.mark.e2e
