@@ -11,8 +11,15 @@ from app.core import problems
 from app.core.gate import KEY_HEADER, Paths
 
 _SCHEME = "ApiKey"
+
+
+def _problem(status: HTTPStatus) -> dict[str, Any]:
+    return {str(int(code)): said for code, said in problems.documented(status).items()}
+
+
 # FastAPI's answer to a body that is not even text; where it is text but no JSON, 422.
-_UNREADABLE = {str(int(status)): said for status, said in problems.documented(HTTPStatus.BAD_REQUEST).items()}
+_UNREADABLE = _problem(HTTPStatus.BAD_REQUEST)
+_KEYLESS = _problem(HTTPStatus.UNAUTHORIZED)
 
 
 def install(app: FastAPI, paths: Paths, *, needs_key: bool) -> None:
@@ -31,6 +38,7 @@ def install(app: FastAPI, paths: Paths, *, needs_key: bool) -> None:
                     operation["responses"].update(_UNREADABLE)
                 if needs_key and paths.need_key(method.upper(), path):
                     operation["security"] = [{_SCHEME: []}]
+                    operation["responses"].update(_KEYLESS)
         return document
 
     app.openapi = openapi
