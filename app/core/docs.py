@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -15,7 +14,9 @@ from fastapi.responses import HTMLResponse
 _FROM = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5.35.0/"
 _SCRIPT_HASH = "sha384-gjRm0bEPMeTmMh5jT2cHccIwCUZSTd8YC+j0d0sXw0MdGEfScduGpSyF3ZSSLkX9"
 _STYLE_HASH = "sha384-WlYgdmXYOOBWL5apwjDEZwN+U3HmXSSu5R6V5aGxEcf7z+KuRNwBhoxKVN1i3D5I"
-_START = "SwaggerUIBundle({{url: {url}, dom_id: '#docs', deepLinking: true}})"
+# Relative: a gateway may have taken the path's beginning.
+_DOCUMENT = "./openapi.json"
+_START = f"SwaggerUIBundle({{url: '{_DOCUMENT}', dom_id: '#docs', deepLinking: true}})"
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -41,11 +42,6 @@ def install(app: FastAPI, base: str) -> None:
 
     @app.get(f"{base}/docs", include_in_schema=False)
     async def page() -> HTMLResponse:
-        return _page(f"{base}/openapi.json")
-
-
-def _page(document: str) -> HTMLResponse:
-    start = _START.format(url=json.dumps(document))
-    digest = base64.b64encode(hashlib.sha256(start.encode()).digest()).decode()
-    html = _PAGE.format(source=_FROM, style_hash=_STYLE_HASH, script_hash=_SCRIPT_HASH, url=document, start=start)
-    return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY.format(source=_FROM, start_hash=digest)})
+        digest = base64.b64encode(hashlib.sha256(_START.encode()).digest()).decode()
+        html = _PAGE.format(source=_FROM, style_hash=_STYLE_HASH, script_hash=_SCRIPT_HASH, url=_DOCUMENT, start=_START)
+        return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY.format(source=_FROM, start_hash=digest)})

@@ -293,6 +293,13 @@ def test_refusals_at_the_gate_are_the_same(strict: tuple[Container, Function], g
         assert found.body == expected.body
 
 
+@pytest.mark.parametrize("page", ["/", "/docs"])
+def test_pages_work_below_the_stage_of_a_rest_api(both: tuple[Container, Function], page: str) -> None:
+    body = both[1].ask("rest-api", Request(target=page)).body.decode()
+    assert "openapi.json" in body or "static/" in body
+    assert not re.search(r"""["'](/(?!/)[^"']*)""", body), "a link to the root leads out of the stage"
+
+
 def _until(status: int, ask: Callable[[], Response]) -> Response:
     """Ask until the answer has a status; on a busy machine the bucket may fill up between two requests."""
     return next(answer for answer in (ask() for _ in range(50)) if answer.status == status)
