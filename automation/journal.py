@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Event = Mapping[str, Any]
 
 _OWNER_ONLY = 0o600
 _CREATIONS = frozenset({"create", "create-replacement"})
-_KEPT = ("type", "urn", "id", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
+_KEPT = ("type", "urn", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
 _NO_ANSWER = re.compile(
     r"error reading from server|connection refused|connection reset|transport is closing|code = Unavailable"
     r"|provider.* exited|broken pipe"
@@ -36,6 +36,8 @@ class Creation:
 
     resource: Mapping[str, Any]
     replacing: bool = False
+    id: str = ""
+    """What the engine saw it become; empty when it saw no end."""
 
     @property
     def urn(self) -> str:
@@ -44,7 +46,11 @@ class Creation:
     @property
     def is_seen(self) -> bool:
         """Whether the engine saw how it ended, or nothing but a state holds it."""
-        return "id" in self.resource or not self.resource.get("custom")
+        return bool(self.id) or not self.resource.get("custom")
+
+    def seen(self) -> dict[str, Any]:
+        """Return it as a state holds it."""
+        return {**self.resource, **({"id": self.id} if self.id else {})}
 
 
 @contextmanager
@@ -137,7 +143,9 @@ def created(events: Iterable[Event]) -> list[Creation]:
         step = event.get("resourcePreEvent") or event.get("resOutputsEvent")
         if step and step["metadata"]["op"] in _CREATIONS:
             creation = _creation(step["metadata"])
-            begun[creation.urn] = creation
+            # Before it has an answer, a replacement still bears the id of what it replaces.
+            identity = step["metadata"]["new"].get("id") if "resOutputsEvent" in event else None
+            begun[creation.urn] = replace(creation, id=identity or "")
     return list(begun.values())
 
 

@@ -121,8 +121,10 @@ def _adopt(session: Session, creations: list[Creation], resources: list[Resource
     known = {(resource["urn"], resource.get("id")) for resource in resources}
     adopted: list[str] = []
     for creation in creations:
-        found = dict(creation.resource) if creation.is_seen else _looked_up(session, inventory, creation)
-        if found is None or (creation.urn, found.get("id")) in known:
+        # What was looked up is never in the state, though it may share its id with what it replaces.
+        is_known = creation.is_seen and (creation.urn, creation.id or None) in known
+        found = creation.seen() if creation.is_seen else _looked_up(session, inventory, creation)
+        if found is None or is_known:
             continue
         for old in resources:
             # What it replaces is the engine's to delete, as it was about to.
