@@ -1,14 +1,16 @@
-"""Routes that show what an app sees of a request, and that answer in every way a service may."""
+"""What is asked where answers are compared, and routes that show what an app sees of it, or answer as a service may."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
+from fastapi import Request as Received
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 
 from app.core.clients import client_of
+from tests.app.gateways import Request
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001"
@@ -17,11 +19,88 @@ PIXEL = bytes.fromhex(
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _SHOWN = ("accept", "content-type", "cookie", "x-many", "x-one")
 
+JSON = ("Content-Type", "application/json")
+PREFLIGHT = (("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "content-type"))
+REQUESTS = {
+    "json": Request(target="/version"),
+    "openapi": Request(target="/openapi.json"),
+    "documents": Request(target="/docs"),
+    "page": Request(target="/"),
+    "page, head": Request(method="HEAD", target="/"),
+    "style": Request(target="/static/some/page.css"),
+    "icon": Request(target="/static/some/icon.svg"),
+    "image": Request(target="/pixel"),
+    "image, head": Request(method="HEAD", target="/pixel"),
+    "compressed": Request(target="/zipped", headers=[("Accept-Encoding", "gzip")]),
+    "text that is not UTF-8": Request(target="/latin"),
+    "unicode": Request(target="/unicode"),
+    "no content type": Request(target="/untyped"),
+    "streamed": Request(target="/streamed"),
+    "redirect": Request(target="/moved"),
+    "no content": Request(method="DELETE", target="/gone"),
+    "status without a name": Request(target="/odd"),
+    "two cookies set": Request(target="/cookies"),
+    "a header twice in the answer": Request(target="/headers"),
+    "a mistake of ours": Request(target="/broken"),
+    "unknown path": Request(target="/nope"),
+    "unknown path, head": Request(method="HEAD", target="/nope"),
+    "unknown file": Request(target="/static/some/nothing.css"),
+    "trailing slash": Request(target="/health/"),
+    "no path": Request(target="//"),
+    "wrong method": Request(method="DELETE", target="/health"),
+    "method nobody knows": Request(method="BREW", target="/health"),
+    "head where there is none": Request(method="HEAD", target="/version"),
+    "options": Request(method="OPTIONS", target="/health"),
+    "no body": Request(method="POST", target="/v1/probes/tcp"),
+    "no JSON": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b"{"),
+    "not UTF-8": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b'{"host": "\xff"}'),
+    "wrong fields": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b'{"port": 0, "x": 1}'),
+    "wrong query": Request(target="/v1/probes/tcp?host=%C3%BC&port=x&y"),
+    "too long": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b" " * 2001),
+    "a probe of a probe": Request(
+        target="/v1/probes/tcp?host=a&port=1", headers=[("User-Agent", "modeshift-netprobe/1")]
+    ),
+    "preflight": Request(
+        method="OPTIONS", target="/version", headers=[("Origin", "https://pages.example"), *PREFLIGHT]
+    ),
+    "preflight from elsewhere": Request(
+        method="OPTIONS", target="/version", headers=[("Origin", "https://x.example"), *PREFLIGHT]
+    ),
+    "another origin": Request(target="/version", headers=[("Origin", "https://pages.example")]),
+    "echo": Request(target="/echo", headers=[("Accept", "text/html, */*"), ("X-One", "1")]),
+    "echo with slash": Request(target="/echo/"),
+    "echo with slashes": Request(target="/echo//a//"),
+    "echo with space": Request(target="/echo/a%20b+c"),
+    "echo with unicode": Request(target="/echo/gr%C3%BCn/%E6%97%A5"),
+    "echo with encoded slash": Request(target="/echo/a%2Fb"),
+    "echo with encoded percent": Request(target="/echo/100%2525/%2541"),
+    "echo with encoded question mark": Request(target="/echo/a%3Fb"),
+    "echo with query": Request(target="/echo?a=1&b=%26%3D%2B&c=a+b&d=%C3%BC&e=%2525"),
+    "echo with empty query": Request(target="/echo?a=&b"),
+    "echo with repeated query": Request(target="/echo?a=1&a=2&b=3&a=1"),
+    "echo with comma in query": Request(target="/echo?a=1,2"),
+    "echo with cookies": Request(target="/echo", headers=[("Cookie", 'a=1; b="x y"; a=2')]),
+    "echo with repeated header": Request(target="/echo", headers=[("X-Many", "1"), ("X-Many", "2, 3")]),
+    "echo with JSON": Request(method="POST", target="/echo", headers=[JSON], body='{"a": "ü"}'.encode()),
+    "echo with text": Request(method="PUT", target="/echo", headers=[("Content-Type", "text/plain")], body=b"a\r\nb"),
+    "echo with binary": Request(method="PATCH", target="/echo", headers=[("Content-Type", "image/png")], body=PIXEL),
+    "echo with form": Request(
+        method="POST",
+        target="/echo",
+        headers=[("Content-Type", "application/x-www-form-urlencoded")],
+        body=b"a=%C3%BC&b=1+2",
+    ),
+    "echo with claimed address": Request(target="/echo", headers=[("X-Forwarded-For", "198.51.100.1")]),
+    "echo over IPv6": Request(target="/echo", peer="2001:db8:1:2:3::4"),
+    "host with address": Request(target="/version", headers=[("Host", "[2001:db8::1]:443")]),
+    "host with nonsense": Request(target="/version", headers=[("Host", "a:b:c")]),
+}
+
 routes = APIRouter(include_in_schema=False)
 
 
 @routes.api_route("/echo{rest:path}", methods=_METHODS)
-async def echo(request: Request, rest: str) -> JSONResponse:
+async def echo(request: Received, rest: str) -> JSONResponse:
     body = await request.body()
     seen = {
         "method": request.method,

@@ -227,56 +227,6 @@ GATEWAYS: dict[str, Gateway] = {
 }
 
 
-@dataclass(frozen=True)
-class Change:
-    """What gateways do to a request or a response on its way, and the requests of the parity test that show it."""
-
-    who: str
-    what: str
-    gateways: Sequence[str] = ()
-    shown_by: Sequence[str] = ()
-
-
-CHANGES = (
-    Change(
-        "all",
-        "Add `Date` and headers of their own, such as `apigw-requestid`, `x-amzn-RequestId` or `Server`; set "
-        "`Content-Length`; drop `Connection`; send no body in answer to `HEAD`",
-    ),
-    Change(
-        "HTTP API",
-        "Decodes the path, and loses what follows an encoded `?` in it",
-        ["http-api"],
-        ["echo with encoded question mark"],
-    ),
-    Change(
-        "HTTP API, function URL",
-        "Join headers of one name with commas, both ways; `Set-Cookie` stays apart",
-        ["http-api", "function-url"],
-        ["a header twice in the answer", "echo with repeated header"],
-    ),
-    Change("HTTP API, function URL", "May name a content type where the answer has none, as in a redirect"),
-    Change(
-        "REST API, load balancer",
-        "Group parameters of one name, so that `a=1&b=2&a=3` becomes `a=1&a=3&b=2`",
-        ["rest-api", "alb", "alb-single"],
-        ["echo with repeated query"],
-    ),
-    Change(
-        "REST API, function URL",
-        "Rename `WWW-Authenticate` to `x-amzn-Remapped-WWW-Authenticate`; HTTP APIs are said to do it too",
-    ),
-    Change("REST API", "Sends base64 in place of binary content, unless its binary media types are `*/*`"),
-    Change(
-        "load balancer without multi-value headers",
-        "Keeps the last of several headers or parameters of one name; stacks switch multi-value headers on",
-        ["alb-single"],
-        ["echo with repeated query", "echo with repeated header"],
-    ),
-)
-"""From AWS's documents, from recorded events, and from reports of those who looked."""
-
-
 def forwarded(request: Request) -> Headers:
     """Return the headers that a load balancer adds, or puts in place of the caller's own."""
     given = {name.lower(): value for name, value in request.headers}.get("x-forwarded-for")

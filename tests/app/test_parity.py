@@ -10,15 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.app.extras import PIXEL
-from tests.app.gateways import CHANGES, GATEWAYS, Request, Response, forwarded
+from tests.app.extras import JSON, REQUESTS
+from tests.app.gateways import GATEWAYS, Request, Response, forwarded
 
 pytestmark = pytest.mark.e2e
 
@@ -63,82 +63,55 @@ for line in sys.stdin:
 OF_SERVERS = {"date", "transfer-encoding"}
 """Headers that whoever speaks HTTP adds, uvicorn as well as a gateway; they are not the app's."""
 
-JSON = ("Content-Type", "application/json")
-PREFLIGHT = (("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "content-type"))
-REQUESTS = {
-    "json": Request(target="/version"),
-    "openapi": Request(target="/openapi.json"),
-    "documents": Request(target="/docs"),
-    "page": Request(target="/"),
-    "page, head": Request(method="HEAD", target="/"),
-    "style": Request(target="/static/some/page.css"),
-    "icon": Request(target="/static/some/icon.svg"),
-    "image": Request(target="/pixel"),
-    "image, head": Request(method="HEAD", target="/pixel"),
-    "compressed": Request(target="/zipped", headers=[("Accept-Encoding", "gzip")]),
-    "text that is not UTF-8": Request(target="/latin"),
-    "unicode": Request(target="/unicode"),
-    "no content type": Request(target="/untyped"),
-    "streamed": Request(target="/streamed"),
-    "redirect": Request(target="/moved"),
-    "no content": Request(method="DELETE", target="/gone"),
-    "status without a name": Request(target="/odd"),
-    "two cookies set": Request(target="/cookies"),
-    "a header twice in the answer": Request(target="/headers"),
-    "a mistake of ours": Request(target="/broken"),
-    "unknown path": Request(target="/nope"),
-    "unknown path, head": Request(method="HEAD", target="/nope"),
-    "unknown file": Request(target="/static/some/nothing.css"),
-    "trailing slash": Request(target="/health/"),
-    "no path": Request(target="//"),
-    "wrong method": Request(method="DELETE", target="/health"),
-    "method nobody knows": Request(method="BREW", target="/health"),
-    "head where there is none": Request(method="HEAD", target="/version"),
-    "options": Request(method="OPTIONS", target="/health"),
-    "no body": Request(method="POST", target="/v1/probes/tcp"),
-    "no JSON": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b"{"),
-    "not UTF-8": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b'{"host": "\xff"}'),
-    "wrong fields": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b'{"port": 0, "x": 1}'),
-    "wrong query": Request(target="/v1/probes/tcp?host=%C3%BC&port=x&y"),
-    "too long": Request(method="POST", target="/v1/probes/tcp", headers=[JSON], body=b" " * 2001),
-    "a probe of a probe": Request(
-        target="/v1/probes/tcp?host=a&port=1", headers=[("User-Agent", "modeshift-netprobe/1")]
+
+@dataclass(frozen=True)
+class Change:
+    """What gateways do to a request or a response on its way, and the requests of the parity test that show it."""
+
+    who: str
+    what: str
+    gateways: Sequence[str] = ()
+    shown_by: Sequence[str] = ()
+
+
+CHANGES = (
+    Change(
+        "all",
+        "Add `Date` and headers of their own, such as `apigw-requestid`, `x-amzn-RequestId` or `Server`; set "
+        "`Content-Length`; drop `Connection`; send no body in answer to `HEAD`",
     ),
-    "preflight": Request(
-        method="OPTIONS", target="/version", headers=[("Origin", "https://pages.example"), *PREFLIGHT]
+    Change(
+        "HTTP API",
+        "Decodes the path, and loses what follows an encoded `?` in it",
+        ["http-api"],
+        ["echo with encoded question mark"],
     ),
-    "preflight from elsewhere": Request(
-        method="OPTIONS", target="/version", headers=[("Origin", "https://x.example"), *PREFLIGHT]
+    Change(
+        "HTTP API, function URL",
+        "Join headers of one name with commas, both ways; `Set-Cookie` stays apart",
+        ["http-api", "function-url"],
+        ["a header twice in the answer", "echo with repeated header"],
     ),
-    "another origin": Request(target="/version", headers=[("Origin", "https://pages.example")]),
-    "echo": Request(target="/echo", headers=[("Accept", "text/html, */*"), ("X-One", "1")]),
-    "echo with slash": Request(target="/echo/"),
-    "echo with slashes": Request(target="/echo//a//"),
-    "echo with space": Request(target="/echo/a%20b+c"),
-    "echo with unicode": Request(target="/echo/gr%C3%BCn/%E6%97%A5"),
-    "echo with encoded slash": Request(target="/echo/a%2Fb"),
-    "echo with encoded percent": Request(target="/echo/100%2525/%2541"),
-    "echo with encoded question mark": Request(target="/echo/a%3Fb"),
-    "echo with query": Request(target="/echo?a=1&b=%26%3D%2B&c=a+b&d=%C3%BC&e=%2525"),
-    "echo with empty query": Request(target="/echo?a=&b"),
-    "echo with repeated query": Request(target="/echo?a=1&a=2&b=3&a=1"),
-    "echo with comma in query": Request(target="/echo?a=1,2"),
-    "echo with cookies": Request(target="/echo", headers=[("Cookie", 'a=1; b="x y"; a=2')]),
-    "echo with repeated header": Request(target="/echo", headers=[("X-Many", "1"), ("X-Many", "2, 3")]),
-    "echo with JSON": Request(method="POST", target="/echo", headers=[JSON], body='{"a": "ü"}'.encode()),
-    "echo with text": Request(method="PUT", target="/echo", headers=[("Content-Type", "text/plain")], body=b"a\r\nb"),
-    "echo with binary": Request(method="PATCH", target="/echo", headers=[("Content-Type", "image/png")], body=PIXEL),
-    "echo with form": Request(
-        method="POST",
-        target="/echo",
-        headers=[("Content-Type", "application/x-www-form-urlencoded")],
-        body=b"a=%C3%BC&b=1+2",
+    Change("HTTP API, function URL", "May name a content type where the answer has none, as in a redirect"),
+    Change(
+        "REST API, load balancer",
+        "Group parameters of one name, so that `a=1&b=2&a=3` becomes `a=1&a=3&b=2`",
+        ["rest-api", "alb", "alb-single"],
+        ["echo with repeated query"],
     ),
-    "echo with claimed address": Request(target="/echo", headers=[("X-Forwarded-For", "198.51.100.1")]),
-    "echo over IPv6": Request(target="/echo", peer="2001:db8:1:2:3::4"),
-    "host with address": Request(target="/version", headers=[("Host", "[2001:db8::1]:443")]),
-    "host with nonsense": Request(target="/version", headers=[("Host", "a:b:c")]),
-}
+    Change(
+        "REST API, function URL",
+        "Rename `WWW-Authenticate` to `x-amzn-Remapped-WWW-Authenticate`; HTTP APIs are said to do it too",
+    ),
+    Change("REST API", "Sends base64 in place of binary content, unless its binary media types are `*/*`"),
+    Change(
+        "load balancer without multi-value headers",
+        "Keeps the last of several headers or parameters of one name; stacks switch multi-value headers on",
+        ["alb-single"],
+        ["echo with repeated query", "echo with repeated header"],
+    ),
+)
+"""From AWS's documents, from recorded events, and from reports of those who looked."""
 
 
 class Container:
