@@ -26,14 +26,17 @@ _IPV6 = "|".join(
     )
 )
 _PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_URL = rf"^https?://(?:{_NAME}|{_IPV4}|\[(?:{_IPV6})\])(?::{_PORT})?(?:[/?#][!-\[\]-~]*)?$"
+_LONGEST_HOST = 253
+_LONGEST_URL = 2048
+_URL = (
+    rf"^https?://(?![A-Za-z0-9_.-]{{{_LONGEST_HOST + 1}}})"
+    rf"(?:{_NAME}|{_IPV4}|\[(?:{_IPV6})\])(?::{_PORT})?(?:[/?#][!-\[\]-~]*)?$"
+)
 
 _NAME_OR_IPV4 = re.compile(f"{_NAME}|{_IPV4}")
 # What urlsplit overlooks: text between the bracket and the port, a colon with no port, zeros before one.
 _PLACE = re.compile(rf"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::{_PORT})?")
 
-_LONGEST_HOST = 253
-_LONGEST_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
