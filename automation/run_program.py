@@ -22,6 +22,8 @@ import pulumi
 import pulumi.runtime
 
 _SHOWN = 32
+# What the engine answers to whatever is asked of it once it gave up; why it did, it has said itself.
+_GAVE_UP = ("resource monitor shut down", "Resource monitor has terminated")
 
 
 def _read_request() -> dict[str, Any]:
@@ -59,6 +61,12 @@ def _traceback_from(main: Path) -> str:
     return traceback.format_exc()
 
 
+def _explained(error: Exception, main: Path) -> str:
+    if isinstance(error, pulumi.RunError):
+        return str(error)
+    return f"The program failed with an exception:\n{_traceback_from(main)}"
+
+
 def _run(main: Path, parallel: int) -> int:
     """Run the program to its end, its resources included, and return the exit code for it."""
     if not main.is_file():
@@ -76,11 +84,9 @@ def _run(main: Path, parallel: int) -> int:
         loop.set_default_executor(executor)
         try:
             loop.run_until_complete(pulumi.runtime.run_in_stack(program))
-        except pulumi.RunError as error:
-            pulumi.log.error(str(error))
-            return _SHOWN
-        except Exception:  # noqa: BLE001 - whatever the program raised is shown, once
-            pulumi.log.error(f"The program failed with an exception:\n{_traceback_from(main)}")
+        except Exception as error:  # noqa: BLE001 - whatever the program raised is shown, once
+            if not str(error).startswith(_GAVE_UP):
+                pulumi.log.error(_explained(error, main))
             return _SHOWN
     loop.close()
     return 0

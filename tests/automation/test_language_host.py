@@ -143,6 +143,19 @@ def test_a_run_error_is_shown_as_its_sentence_alone(project: _Project, port: int
     assert "unhandled error" not in output
 
 
+@pytest.mark.parametrize(
+    "said", ["Exception('resource monitor shut down')", "RunError('Resource monitor has terminated, shutting down')"]
+)
+def test_a_program_cut_off_by_the_engine_adds_nothing_to_what_the_engine_said(
+    project: _Project, port: int, said: str
+) -> None:
+    project.write(f"from pulumi import RunError\nraise {said}\n")
+    code, output = project.run(port, "preview")
+    assert code != 0
+    assert "Traceback" not in output
+    assert "onitor" not in output
+
+
 def test_an_exception_is_shown_with_the_programs_own_frames_once(project: _Project, port: int) -> None:
     project.write("def divide():\n    return 1 / 0\n\n\ndivide()\n")
     code, output = project.run(port, "preview")
