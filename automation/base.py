@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -21,20 +20,9 @@ from automation.errors import UserError
 from automation.project import Project
 
 
-@dataclass(frozen=True)
-class Base:
-    """A merge base, and the checkout as it looks from there."""
-
-    project: Project
-    """The checkout with the local folder that holds what its merge base made."""
-    commit: str
-    failed: Sequence[str] = ()
-    """The stacks that the merge base's own program could not bring up; of these a preview shows too much."""
-
-
 @contextmanager
-def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Console) -> Iterator[Base]:
-    """Bring up stacks as they are where a checkout left `ref`, for as long as the block lasts.
+def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Console) -> Iterator[Project]:
+    """Bring up stacks as they are where a checkout left `ref`; yield the checkout as it looks from there.
 
     Raises:
         UserError: this is no git checkout, it knows no such commit, or it was cloned without its history.
@@ -47,20 +35,21 @@ def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Conso
         try:
             _share_packages(project, there)
             before = Project(there, local)
-            known = [stack for stack in stacks if stack in before.stacks()]
-            failed = [stack for stack in known if not _up(before, stack, console)]
-            yield Base(Project(project.root, local), commit, failed)
+            for stack in stacks:
+                if stack in before.stacks():
+                    _up(before, stack, console)
+            yield Project(project.root, local)
         finally:
             _git(project.root, "worktree", "remove", "--force", str(there))
 
 
-def _up(project: Project, stack: str, console: Console) -> bool:
+def _up(project: Project, stack: str, console: Console) -> None:
+    """Bring one stack up; of one that fails, the preview shows too much, and why is on the console."""
     try:
         with open_session(project, stack, Cloud.SANDBOX) as session:
-            return operations.up(session, console).ok
+            operations.up(session, console)
     except UserError as error:
         console.print(f"The merge base's {stack} cannot be brought up: {error.message}", style="yellow")
-        return False
 
 
 def _share_packages(project: Project, there: Path) -> None:

@@ -122,8 +122,8 @@ def _against(
     if base is None:
         yield project, Basis.LIVE
         return
-    with brought_up(project, base, names, screen.console) as made:
-        yield made.project, Basis.PROGRAM
+    with brought_up(project, base, names, screen.console) as seen:
+        yield seen, Basis.PROGRAM
 
 
 def _previewed(screen: Screen, project: Project, name: str, where: Cloud, *, refresh: bool, tolerant: bool) -> Result:
