@@ -6,27 +6,25 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from automation import bootstrap, new_service, operations, preview_cli, recovery, render, smoke, verify
 from automation import doctor as doctor_report
-from automation import expected as expected_plan
-from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
+from automation import operations, preview_cli, recovery, render, smoke
+from automation.bring_up import bring_up
+from automation.cloud import Cloud, Session, choose, open_session, settings_of
 from automation.cost_cli import cost
 from automation.errors import Exit, UserError
 from automation.operations import Result
 from automation.options import AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
 from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
-from automation.review import review, review_view
 from automation.sandbox_cli import sandbox
 from automation.scan.scan_cli import scan
 from automation.screen import Screen, ask
-from stacks.load import Resolved, describe, load
+from stacks.load import describe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +68,7 @@ def up(
 
     def one(session: Session) -> Result:
         again = f"modeshift up --stack {session.stack}"
-        result = _bring_up(
+        result = bring_up(
             screen,
             session,
             again,
@@ -79,7 +77,7 @@ def up(
             refresh=refresh,
             accept_data_loss=accept_data_loss,
             expect_plan=expect_plan,
-            resolved=load(session.project.root, session.stack, fallback=fallback_settings(session.cloud)),
+            resolved=settings_of(session.project, session.stack, session.cloud),
         )
         if result.ok:
             name = session.stack
@@ -180,7 +178,7 @@ def config(stack: Stacks = None, cloud: CloudOption = None, as_json: Json = Fals
     with screen.errors():
         project = find_project()
         name = choose_stacks(project, stack, all_stacks=False)[0]
-        rows = describe(load(project.root, name, fallback=fallback_settings(choose(cloud))))
+        rows = describe(settings_of(project, name, choose(cloud)))
         if as_json:
             screen.document({key: {"value": value, "origin": origin} for key, value, origin in rows})
         else:
@@ -194,6 +192,8 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Make a service that works: a folder with a manifest, and tests. Deleting the folder removes it."""
+    from automation import new_service  # noqa: PLC0415 - no other command needs it
+
     screen = Screen.open(as_json)
     with screen.errors():
         made = new_service.create(find_project(), name, route)
@@ -224,11 +224,13 @@ def package(
 @app.command("bootstrap")
 def bootstrap_account(cloud: CloudOption = None, yes: Yes = False, as_json: Json = False) -> None:
     """Create what all stacks share: state bucket and key, image registry, roles for GitHub Actions."""
+    from automation import bootstrap  # noqa: PLC0415 - no other command needs it
+
     screen = Screen.open(as_json)
     with screen.errors():
         program, where = bootstrap.bootstrap_program(find_project()), choose(cloud)
         result = bootstrap.bootstrap(
-            program, where, lambda session: _bring_up(screen, session, "modeshift bootstrap", yes=yes), screen.console
+            program, where, lambda session: bring_up(screen, session, "modeshift bootstrap", yes=yes), screen.console
         )
         # A notice says that it happened nowhere; then there is nothing to go on with.
         steps = bootstrap.next_steps(result.outputs) if result.ok and not where.notice else []
@@ -253,9 +255,14 @@ def look_from_outside(stack: Stacks = None, cloud: CloudOption = None) -> None:
 @app.command("verify-aws")
 def verify_on_aws(yes: Yes = False) -> None:
     """Deploy dev to your AWS account under a stack of its own, check it from outside, destroy it. Costs cents."""
+    from automation import verify  # noqa: PLC0415 - no other command needs it
+
+    def ask_for_account(question: str) -> str:
+        return ask(question, f"Set {verify.ACCOUNT_VARIABLE} to the account id and add --yes.")
+
     screen = Screen.open(as_json=False)
     with screen.errors():
-        confirm = verify.confirmation(yes=yes, ask=_ask_for_account)
+        confirm = verify.confirmation(yes=yes, ask=ask_for_account)
         ok = verify.Verification(find_project(), screen.console, confirm).run()
         raise typer.Exit(Exit.DONE if ok else Exit.FAILED)
 
@@ -292,7 +299,7 @@ def _each(
         where = choose(cloud)
         chosen = choose_stacks(project, names, all_stacks=all_stacks)
         for name in chosen:
-            load(project.root, name, fallback=fallback_settings(where))
+            settings_of(project, name, where)
         for name in chosen:
             with open_session(project, name, where) as session:
                 notice = session.notice
@@ -305,63 +312,10 @@ def _each(
     raise typer.Exit(max((result.code for result in results), default=Exit.DONE))
 
 
-def _bring_up(
-    screen: Screen,
-    session: Session,
-    again: str,
-    *,
-    yes: bool,
-    skip_preview: bool = False,
-    refresh: bool = False,
-    accept_data_loss: bool = False,
-    expect_plan: Path | None = None,
-    resolved: Resolved | None = None,
-) -> Result:
-    """Preview, hold the preview against the policies of stacks that have settings, ask, bring up, and show each."""
-    recovery.recover(session, screen.console)
-    expected = None
-    if not skip_preview:
-        planned = operations.preview(session, screen.console, refresh=refresh)
-        screen.plan(session, planned)
-        if not planned.ok:
-            return planned
-        if expect_plan:
-            made_from = expected_plan.origin(session.project, session.stack)
-            expected_plan.refuse_other(expect_plan, {**planned.document(), "origin": made_from})
-        if resolved is not None:
-            reviewed = review(session.project, resolved, planned, datetime.now(UTC).date())
-            screen.console.print(review_view(reviewed), soft_wrap=True)
-            if reviewed.code is Exit.POLICY:
-                screen.say("Nothing was changed: a policy or the budget forbids it.", "red")
-                planned.code = Exit.POLICY
-                return planned
-        expected = planned.plan
-        _refuse_data_loss(planned, accept_data_loss)
-        if planned.plan.changed():
-            screen.confirm(f"Bring up {session.stack}?", yes=yes)
-    result = operations.up(session, screen.console, expected, refresh=refresh)
-    screen.result(session, result, again)
-    return result
-
-
 def _with_expectation(result: Result, expect_no_changes: bool) -> Result:
     if result.ok and expect_no_changes and result.plan.changed():
         result.code = Exit.CHANGES
     return result
-
-
-def _refuse_data_loss(planned: Result, accepted: bool) -> None:
-    lost = [change for change in planned.plan.changed() if change.destructive]
-    if lost and not accepted:
-        names = ", ".join(f"{render.kind(change.type)} {change.name}" for change in lost)
-        raise UserError(
-            f"This would delete data: {names}.",
-            hint="If that is meant, run the same command with --accept-data-loss.",
-        )
-
-
-def _ask_for_account(question: str) -> str:
-    return ask(question, f"Set {verify.ACCOUNT_VARIABLE} to the account id and add --yes.")
 
 
 if __name__ == "__main__":

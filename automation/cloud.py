@@ -22,6 +22,7 @@ from automation.project import Project
 from automation.state import State, exists, init_stack, prepare
 from automation.toolchain import pulumi_binary
 from stacks.files import read_stack_file
+from stacks.load import Resolved, load
 
 _ACCOUNT = "123456789012"
 _LANGUAGE_HOST = "pulumi-language-python"
@@ -186,7 +187,7 @@ def own_state(project: Project, cloud: Cloud) -> State | None:
     if cloud is Cloud.AWS:
         return None
     return State(
-        f"file://{project.state}", project.sandbox / "config" / project.name, settings=fallback_settings(cloud)
+        f"file://{project.state}", project.sandbox / "config" / project.name, settings=_fallback_settings(cloud)
     )
 
 
@@ -205,7 +206,12 @@ def _secrets_provider(project: Project, stack: str) -> str:
     )
 
 
-def fallback_settings(cloud: Cloud) -> dict[str, object]:
+def settings_of(project: Project, stack: str, cloud: Cloud) -> Resolved:
+    """Return a stack's settings as its program will read them; raises SettingsError when they are wrong."""
+    return load(project.root, stack, fallback=_fallback_settings(cloud))
+
+
+def _fallback_settings(cloud: Cloud) -> dict[str, object]:
     """Return the settings that a cloud brings where a stack file says nothing."""
     if cloud is Cloud.AWS:
         return {}

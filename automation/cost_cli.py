@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from automation import operations, render
-from automation.cloud import Cloud, Session, choose, fallback_settings, open_session
+from automation.cloud import Cloud, Session, choose, open_session, settings_of
 from automation.cost import view
 from automation.cost.budget import check_budget
 from automation.cost.chart import write_chart
@@ -22,7 +22,7 @@ from automation.errors import Exit, UserError
 from automation.options import AllStacks, CloudOption, Json, Stacks
 from automation.project import Project, choose_stacks, find_project
 from automation.screen import Screen
-from stacks.load import Resolved, load
+from stacks.load import Resolved
 from stacks.prices.sheet import PriceSheet, load_sheet
 from stacks.settings import Placement, StackSettings
 
@@ -60,7 +60,7 @@ def cost_of_stacks(
         if compare_modes:
             if len(names) > 1:
                 raise UserError("One stack is compared at a time.", hint=f"Name one of {', '.join(names)}.")
-            _compare(screen, _resolved(project, names[0], where), usage, service, chart)
+            _compare(screen, settings_of(project, names[0], where), usage, service, chart)
             return
         _estimate(screen, project, names, where, usage, lines=lines)
 
@@ -86,7 +86,7 @@ def _estimate(
     code = Exit.DONE
     documents: list[dict[str, object]] = []
     for name in names:
-        resolved = _resolved(project, name, where)
+        resolved = settings_of(project, name, where)
         sheet, budget = sheet_for(resolved.region), resolved.settings.budget
         chosen = usage or (budget.usage if budget else None)
         used = load_usage(chosen, project.root)
@@ -173,7 +173,3 @@ def sheet_for(region: str) -> PriceSheet:
             f"There are no prices for {region}.",
             hint=f"Fetch them once from AWS's public price list: modeshift cost refresh --region {region}",
         ) from None
-
-
-def _resolved(project: Project, name: str, where: Cloud) -> Resolved:
-    return load(project.root, name, fallback=fallback_settings(where))

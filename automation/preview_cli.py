@@ -13,7 +13,7 @@ import typer
 
 from automation import operations, saved
 from automation.base import brought_up
-from automation.cloud import Cloud, choose, choose_sandbox, fallback_settings, open_session
+from automation.cloud import Cloud, choose, choose_sandbox, open_session, settings_of
 from automation.comment.upsert import upsert
 from automation.errors import Exit, UserError
 from automation.expected import origin
@@ -26,7 +26,6 @@ from automation.review import Review, review, review_view
 from automation.saved import Previews
 from automation.screen import Screen
 from stacks.errors import SettingsError
-from stacks.load import Resolved, load
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -129,7 +128,7 @@ def _against(
 def _previewed(screen: Screen, project: Project, name: str, where: Cloud, *, refresh: bool, tolerant: bool) -> Result:
     """Preview one stack; where others or a report follow, a mistake in it is a failed preview and no end."""
     try:
-        _resolved(project, name, where)
+        settings_of(project, name, where)
         with open_session(project, name, where) as session:
             result = operations.preview(session, screen.console, refresh=refresh)
             screen.plan(session, result)
@@ -147,7 +146,7 @@ def _previewed(screen: Screen, project: Project, name: str, where: Cloud, *, ref
 def _reviewed(screen: Screen, project: Project, where: Cloud, result: Result) -> Review:
     if not result.ok:
         return Review(result)
-    made = review(project, _resolved(project, result.stack, where), result, datetime.now(UTC).date())
+    made = review(project, settings_of(project, result.stack, where), result, datetime.now(UTC).date())
     screen.console.print(review_view(made), soft_wrap=True)
     return made
 
@@ -207,7 +206,3 @@ def _document(project: Project, reviews: Sequence[Review], notice: str) -> dict[
 
 def _expected(reviewed: Review, *, nothing: bool) -> Exit:
     return Exit.CHANGES if reviewed.code is Exit.DONE and nothing and reviewed.result.plan.changed() else reviewed.code
-
-
-def _resolved(project: Project, name: str, where: Cloud) -> Resolved:
-    return load(project.root, name, fallback=fallback_settings(where))

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from automation import operations
-from automation.cloud import Cloud, choose, fallback_settings, open_session
+from automation.cloud import Cloud, choose, open_session, settings_of
 from automation.errors import Exit
 from automation.operations import Result
 from automation.options import AllStacks, CloudOption, Json, Stacks
 from automation.project import Project, choose_stacks, find_project
 from automation.screen import Screen
-from stacks.load import load
 
 if TYPE_CHECKING:
     from automation.scan.terraform import TerraformPlan
@@ -59,7 +58,7 @@ def _previewed(screen: Screen, project: Project, name: str, where: Cloud) -> tup
     from automation.policies import plan_dependencies  # noqa: PLC0415
     from automation.scan.terraform import terraform_plan  # noqa: PLC0415
 
-    load(project.root, name, fallback=fallback_settings(where))
+    settings_of(project, name, where)
     with tempfile.TemporaryDirectory(prefix="modeshift-plan-") as folder, open_session(project, name, where) as session:
         saved = Path(folder) / "plan.json"
         result = operations.preview(session, screen.console, save_plan=saved)
