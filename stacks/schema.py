@@ -31,6 +31,7 @@ def validate(layers: Layers) -> tuple[StackSettings, dict[Path, Problem], set[Pa
     """
     problems: dict[Path, Problem] = {}
     failed: set[Path] = set()
+    misnamed: set[Path] = set()
     given = layers.given
     for _ in range(_ROUNDS):
         try:
@@ -43,9 +44,11 @@ def validate(layers: Layers) -> tuple[StackSettings, dict[Path, Problem], set[Pa
                 path = _path(detail)
                 if not any(within(path, known) for known in failed):
                     problems[path] = _problem(path, detail)
+                if detail["loc"][-1] == "[key]":
+                    misnamed.add(path[:-1])  # a block that lacks what was meant is no block to judge
                 _repair(given, path, detail, failed)
         else:
-            return settings, _without_echoes(problems), failed
+            return settings, _without_echoes(problems), failed | misnamed
     raise RuntimeError(f"The settings do not settle: {', '.join(dotted(path) for path in problems)}")
 
 

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+_ALL_TRAFFIC = 100
+
 
 class Mode(StrEnum):
     SERVERLESS = "serverless"
@@ -197,6 +199,15 @@ class ScalingSettings(Settings):
     """Share of tasks on Fargate Spot beyond the first `min`."""
 
 
+class ShiftSettings(Settings):
+    """A service on several computes at once, and who gets how much of its traffic."""
+
+    step: Annotated[int, Field(ge=1)]
+    """Counts the changes of `weights` in this shift: whoever edits them raises it, so that an older file is known."""
+    weights: dict[Compute, Annotated[int, Field(ge=0, le=100)]]
+    """Share of traffic per compute, percent; sums to 100. A compute with 0 stands beside and gets no requests."""
+
+
 Timeout = Annotated[int, Field(ge=1, le=900)]
 
 
@@ -221,8 +232,8 @@ class ServiceSettings(Settings):
     """Environment name to secret reference `arn:aws:secretsmanager:…:secret:NAME:KEY::`."""
     timeout: Timeout = 28
     """Longest request, seconds; at most 29 behind an API."""
-    weights: dict[Compute, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    """Share of traffic per compute during a shift, percent; sums to 100."""
+    shift: ShiftSettings | None = None
+    """A move between computes that is under way: all of them exist and share the traffic (docs/shift.md)."""
 
 
 def _library_services() -> dict[str, ServiceSettings]:
@@ -283,3 +294,9 @@ class StackSettings(Settings):
         if own is not None:
             return own
         return Compute.LAMBDA if self.mode_of(service) is Mode.SERVERLESS else self.container.compute
+
+    def computes_of(self, service: str) -> dict[Compute, int]:
+        """Return what runs a service now, each with its share of the traffic in percent, in one fixed order."""
+        shift = self.services[service].shift
+        weights = {self.compute_of(service): _ALL_TRAFFIC} if shift is None else shift.weights
+        return {compute: weights[compute] for compute in Compute if compute in weights}

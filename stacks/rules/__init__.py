@@ -7,7 +7,7 @@ from typing import Final
 
 from stacks.errors import Problem
 from stacks.keys import Path, within
-from stacks.rules import base, frontdoor, network, reach, routes, scaling, service, sizes, stack
+from stacks.rules import base, frontdoor, network, reach, routes, scaling, service, shift, sizes, stack
 
 __all__ = ["findings"]
 
@@ -18,6 +18,7 @@ RULES: Final[tuple[base.Rule, ...]] = (
     *reach.RULES,
     *routes.RULES,
     *service.RULES,
+    *shift.RULES,
     *sizes.RULES,
     *scaling.RULES,
 )

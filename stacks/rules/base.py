@@ -37,25 +37,24 @@ class Subject:
         return holds(dict(self.given), path)
 
     def computes(self, service: str) -> tuple[Compute, ...]:
-        """Return what a service must be able to run on: its compute, and the one that one word would switch it to.
+        """Return what a service must be able to run on: what runs it now, and what one word would switch it to.
 
         The other block counts when the stack file holds it and the service does not pin its mode. A compute that is
         not one of the mode's counts for nothing: it is a mistake of its own.
         """
         settings = self.settings
-        active, own = settings.compute_of(service), settings.services[service]
+        active, own = tuple(settings.computes_of(service)), settings.services[service]
         if own.compute is not None and own.compute not in COMPUTES[settings.mode_of(service)]:
             return ()
         if own.mode is not None or own.compute is not None:
-            return (active,)
+            return active
         other = Compute.LAMBDA if settings.mode is Mode.CONTAINER else settings.container.compute
-        return (
-            (active, other) if self.says(Mode.SERVERLESS if other is Compute.LAMBDA else Mode.CONTAINER) else (active,)
-        )
+        stays = other in active or not self.says(Mode.SERVERLESS if other is Compute.LAMBDA else Mode.CONTAINER)
+        return active if stays else (*active, other)
 
     def is_active(self, service: str, compute: Compute) -> bool:
         """Return whether a service runs on a compute now, rather than after a switch."""
-        return self.settings.compute_of(service) is compute
+        return compute in self.settings.computes_of(service)
 
     def needs(self, service: str, need: Need) -> bool:
         """Return whether a service's manifest says that it needs something."""

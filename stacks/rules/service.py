@@ -1,4 +1,4 @@
-"""Rules for one service: its compute, environment, secrets and traffic."""
+"""Rules for one service: its compute, environment and secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ TAKEN_PATHS: Final = ("/docs", "/faults", "/openapi.json", "/ready", "/version")
 
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _LAMBDA_ENVIRONMENT: Final = 4096
-_ALL: Final = 100
 
 
 def is_reserved(variable: str) -> bool:
@@ -113,26 +112,6 @@ def secrets(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def weights(subject: Subject) -> Iterator[Finding]:
-    """Refuse shares that are not all of a service's traffic, and for now those that move some of it."""
-    for name, service in subject.settings.services.items():
-        path: Path = ("services", name, "weights")
-        total = sum(service.weights.values())
-        if service.weights and total != _ALL:
-            why = "the shares are not all of the service's traffic"
-            yield Finding(path=path, value=f"{total} in all", why=why, allowed=f"{_ALL} in all")
-        active = subject.settings.compute_of(name)
-        for compute, share in service.weights.items():
-            if share and compute is not active:
-                yield Finding(
-                    path=(*path, compute),
-                    why=f"the service runs on {active}, and moving a part of its traffic is not built yet",
-                    allowed=f"{active}: {_ALL}",
-                    fix="remove weights: `up` moves all traffic once the new compute is healthy",
-                    reads=(("mode",), ("container", "compute"), (*path[:2], "mode"), (*path[:2], "compute")),
-                )
-
-
 def rollout(subject: Subject) -> Iterator[Finding]:
     """Refuse a rollout that could never move, and a health check that overlaps itself."""
     container = subject.settings.container
@@ -147,4 +126,4 @@ def rollout(subject: Subject) -> Iterator[Finding]:
         yield Finding(path=("container", "healthCheck", "timeout"), why=why, allowed=allowed)
 
 
-RULES: Final[tuple[Rule, ...]] = (compute, environment, variables, health, rollout, secrets, weights)
+RULES: Final[tuple[Rule, ...]] = (compute, environment, variables, health, rollout, secrets)

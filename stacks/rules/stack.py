@@ -11,7 +11,7 @@ from stacks.errors import nearest
 from stacks.keys import REGION_KEY, Path
 from stacks.regions import REGIONS
 from stacks.rules.base import Finding, Rule, Subject, closest
-from stacks.settings import Compute, Mode, Placement
+from stacks.settings import Compute, Placement
 
 RETENTION: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -160,11 +160,11 @@ def images(subject: Subject) -> Iterator[Finding]:
     without = [
         name
         for name, service in settings.services.items()
-        if settings.mode_of(name) is Mode.CONTAINER and service.image is None
+        if service.image is None and any(_in_container(subject, name, compute) for compute in subject.computes(name))
     ]
     if settings.image is None and without:
         reads: list[Path] = [("mode",)]
-        reads += [("services", name, key) for name in without for key in ("image", "mode")]
+        reads += [("services", name, key) for name in without for key in ("image", "mode", "compute", "shift")]
         yield Finding(
             path=("image",),
             value="not set",
@@ -174,6 +174,10 @@ def images(subject: Subject) -> Iterator[Finding]:
             "and set modeshift:image to the digest that the push prints",
             reads=tuple(reads),
         )
+
+
+def _in_container(subject: Subject, service: str, compute: Compute) -> bool:
+    return compute is not Compute.LAMBDA and subject.is_active(service, compute)
 
 
 def _list(services: list[str]) -> str:

@@ -15,6 +15,7 @@ Refused = Callable[..., dict[str, Problem]]
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app/db-AbCdEf"
 IMAGE = "registry:5000/team/app@sha256:" + "0" * 64
 PUBLIC = {"compute": "fargate", "placement": "public"}
+HALF = {"lambda": 50, "fargate": 50}
 
 
 def one(**service: object) -> dict[str, object]:
@@ -53,7 +54,16 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
     ("services", {"netprobe": "x"}, "services.netprobe", "text; a block", "route"),
     ("services", {"users": {"size": {}}}, "services.users.route", "not set", "text"),
     ("services", one(env={"A": 1}), "services.netprobe.env.A", "a whole number; text (in quotes", "text"),
-    ("services", one(weights={"lamda": 100}), "services.netprobe.weights.lamda", "not a name", "lambda"),
+    (
+        "services",
+        one(shift={"step": 1, "weights": {"lamda": 100}}),
+        "services.netprobe.shift.weights.lamda",
+        "not a name",
+        "lambda",
+    ),
+    ("services", one(shift={"weights": {}}), "services.netprobe.shift.step", "not set", "1 or more"),
+    ("services", one(shift={"step": 0, "weights": HALF}), "services.netprobe.shift.step", "out of range", "1 or more"),
+    ("services", one(weights=HALF), "services.netprobe.weights", "elsewhere", "modeshift:services.NAME.shift.weights"),
     (
         "services",
         one(scaling={"steps": [{"change": 1}]}),
@@ -89,13 +99,6 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
         "services.netprobe.compute",
         "not built yet",
         "fargate",
-    ),
-    (
-        "services",
-        one(weights={"lambda": 90, "fargate": 10}),
-        "services.netprobe.weights.fargate",
-        "not built yet",
-        "lambda: 100",
     ),
     # stack
     ("logRetentionDays", 31, "logRetentionDays", "not a period", "30"),
@@ -183,7 +186,6 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
         "arn:aws:secrets",
     ),
     ("services", one(secrets={"A": ARN + ":KEY"}), "services.netprobe.secrets.A", "not a reference", ":<key>::"),
-    ("services", one(weights={"lambda": 90}), "services.netprobe.weights", "not all", "100 in all"),
 ]
 
 
@@ -224,7 +226,6 @@ def test_it_is_refused_alone_and_with_a_way_out(  # noqa: PLR0917
         ("services", one(scaling={"min": 3, "max": 3, "cpuPercent": None})),
         ("services", one(secrets={"A": ARN, "B": f"{ARN}:KEY::", "C": f"{ARN}:KEY:AWSCURRENT:"})),
         ("services", one(env={"TOKEN_TTL": ""}, timeout=29)),
-        ("services", one(weights={"lambda": 100, "fargate": 0})),
     ],
 )
 def test_the_neighbouring_value_is_fine(accepted: Accepted, setting: str, value: object) -> None:
