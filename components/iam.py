@@ -26,6 +26,33 @@ def assume_role_policy(service: str) -> str:
     )
 
 
+def pod_trust_policy(*, cluster_arn: pulumi.Input[str], namespace: str, service_account: str) -> pulumi.Output[str]:
+    """Return the trust policy that lets the pods of one service account take a role, by EKS Pod Identity.
+
+    EKS tags the session with what the pod is; whoever associates another pod with the role gets nothing by it
+    (EKS user guide: pod-id-role, pod-id-abac).
+    """
+    tags = {
+        "aws:RequestTag/eks-cluster-arn": cluster_arn,
+        "aws:RequestTag/kubernetes-namespace": namespace,
+        "aws:RequestTag/kubernetes-service-account": service_account,
+    }
+    return pulumi.Output.json_dumps(
+        {
+            "Version": _VERSION,
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["sts:AssumeRole", "sts:TagSession"],
+                    "Principal": {"Service": "pods.eks.amazonaws.com"},
+                    "Condition": {"StringEquals": tags},
+                }
+            ],
+        },
+        sort_keys=True,
+    )
+
+
 def policy_document(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """Return the policy that allows exactly these statements.
 
@@ -64,12 +91,14 @@ class Grant:
         return [self.role] if self.policy is None else [self.role, self.policy]
 
 
-def grant(parent: Component, suffix: str, *, service: str, description: str, statements: Sequence[Statement]) -> Grant:
-    """Create a role that `service` takes and that may do what the statements say; without statements, nothing."""
+def grant(
+    parent: Component, suffix: str, *, trust: pulumi.Input[str], description: str, statements: Sequence[Statement]
+) -> Grant:
+    """Create a role that those in its trust policy take and that may do what the statements say, else nothing."""
     name = parent.child_name(suffix)
     role = iam.Role(
         name,
-        assume_role_policy=assume_role_policy(service),
+        assume_role_policy=trust,
         description=description,
         tags=parent.tags(suffix),
         opts=parent.opts(),

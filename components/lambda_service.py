@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.dead_letter import dead_letter_queue
-from components.iam import Grant, grant
+from components.iam import Grant, assume_role_policy, grant
 from components.lambda_alarms import function_alarms
 from components.lambda_network import function_security_group
 from components.lambda_permissions import function_statements
@@ -100,7 +100,7 @@ class LambdaService(Component):
         allowed = grant(
             self,
             "",
-            service="lambda.amazonaws.com",
+            trust=assume_role_policy("lambda.amazonaws.com"),
             description=f"What the function {name} may do.",
             statements=function_statements(
                 args,

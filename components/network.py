@@ -10,7 +10,7 @@ import pulumi_aws as aws
 import pulumi_awsx as awsx
 
 from components.base import Component
-from components.iam import grant
+from components.iam import assume_role_policy, grant
 from components.service import Statement
 
 Nat = Literal["none", "single", "per-az"]
@@ -181,7 +181,7 @@ class Network(Component):
         writer = grant(
             self,
             "flow",
-            service="vpc-flow-logs.amazonaws.com",
+            trust=assume_role_policy("vpc-flow-logs.amazonaws.com"),
             description="Writes the flow logs of one VPC to their log group.",
             statements=[
                 Statement(

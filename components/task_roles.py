@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.iam import Grant, grant
+from components.iam import Grant, assume_role_policy, grant
 from components.service import ImageArtifact, ServiceArgs, Statement, Volume
 
 _TASKS = "ecs-tasks.amazonaws.com"
@@ -25,7 +25,7 @@ def execution_role(
     return grant(
         parent,
         "execution",
-        service=_TASKS,
+        trust=assume_role_policy(_TASKS),
         description=f"Starts tasks of {parent.name}: image, secrets and log.",
         statements=[*_pull(image), *_read_secrets(args), *_write_log(log_group)],
     )
@@ -38,7 +38,7 @@ def task_role(parent: Component, args: ServiceArgs, *, exec_statements: Sequence
     return grant(
         parent,
         "task",
-        service=_TASKS,
+        trust=assume_role_policy(_TASKS),
         description=f"What the code of {parent.name} may do.",
         statements=[*args.permissions, *linked, *mounted, *exec_statements],
     )
