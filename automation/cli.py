@@ -17,6 +17,7 @@ from automation.bring_up import bring_up
 from automation.cloud import Cloud, Session, choose, open_session, settings_of
 from automation.cost_cli import cost
 from automation.errors import Exit, UserError
+from automation.modes_cli import modes
 from automation.operations import Result
 from automation.options import AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
 from automation.policies_cli import policies
@@ -37,6 +38,7 @@ app.add_typer(sandbox, name="sandbox")
 app.add_typer(cost, name="cost")
 app.command()(policies)
 app.command()(scan)
+app.command()(modes)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)
