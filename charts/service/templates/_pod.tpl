@@ -1,0 +1,124 @@
+{{/* What all pods have in common, as Pod Security's restricted profile wants it. */}}
+{{- define "service.podDefaults" -}}
+serviceAccountName: {{ include "service.serviceAccountName" . }}
+# The Pod Identity agent brings a token of its own.
+automountServiceAccountToken: false
+# Variables called after other services of the namespace would be taken for settings.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+  {{- if .Values.icmp }}
+  sysctls:
+    # Groups that may send pings; the app's alone.
+    - name: net.ipv4.ping_group_range
+      value: "10001 10001"
+  {{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- if or .Values.architecture .Values.nodeSelector }}
+nodeSelector:
+  {{- with .Values.architecture }}
+  kubernetes.io/arch: {{ . }}
+  {{- end }}
+  {{- range $label, $value := .Values.nodeSelector }}
+  {{ $label }}: {{ $value | quote }}
+  {{- end }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- range . }}
+  - operator: {{ .operator | default "Equal" }}
+    {{- with .key }}
+    key: {{ . }}
+    {{- end }}
+    {{- with .value }}
+    value: {{ . | quote }}
+    {{- end }}
+    {{- with .effect }}
+    effect: {{ . }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+volumes:
+  - name: tmp
+    emptyDir:
+      sizeLimit: {{ .Values.tmpSizeLimit }}
+{{- end }}
+
+{{/* What all containers have in common. */}}
+{{- define "service.containerDefaults" -}}
+image: {{ printf "%s@%s" .Values.image.repository .Values.image.digest }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  capabilities:
+    drop: [ALL]
+  privileged: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  seccompProfile:
+    type: RuntimeDefault
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+{{- end }}
+
+{{/* The environment of the app. */}}
+{{- define "service.environment" -}}
+env:
+  - name: PORT
+    value: {{ .Values.port | int | quote }}
+  - name: HEALTH_PATH
+    value: {{ .Values.healthPath | quote }}
+  - name: DRAIN_SECONDS
+    value: {{ .Values.drainSeconds | int | quote }}
+  {{- range $name, $value := .Values.env }}
+  - name: {{ $name }}
+    value: {{ include "service.literal" $value }}
+  {{- end }}
+{{- if .Values.externalSecret.enabled }}
+envFrom:
+  - secretRef:
+      name: {{ include "service.fullname" . }}
+{{- end }}
+{{- end }}
+
+{{/* Spread of pods, wished and not demanded: with a zone lost, new pods and a way back count for more: (list $ "component"). */}}
+{{- define "service.spread" -}}
+topologySpreadConstraints:
+  {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ $key }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "service.selectorLabels" $ | nindent 8 }}
+    # Counts the pods of one version, so that those about to go do not push new ones aside.
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+
+{{/* Annotations of pods: the ones asked for, and what must restart them when it changes. */}}
+{{- define "service.podAnnotations" -}}
+{{- $annotations := dict }}
+{{- if .Values.externalSecret.enabled }}
+{{- $_ := set $annotations "checksum/external-secret" (include (print $.Template.BasePath "/externalsecret.yaml") . | sha256sum) }}
+{{- end }}
+{{- range $name, $value := merge $annotations .Values.podAnnotations }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
