@@ -50,6 +50,7 @@ _NAMED = {
     "aws:ecs/cluster:Cluster": _generated(255),
     "aws:ecs/service:Service": _generated(255),
     "aws:ecs/taskDefinition:TaskDefinition": NameRule(longest=255),
+    "aws:eks/cluster:Cluster": NameRule(longest=100),
     "aws:iam/policy:Policy": _generated(128),
     "aws:iam/role:Role": _generated(64),
     "aws:iam/rolePolicy:RolePolicy": _generated(128),
@@ -61,6 +62,9 @@ _NAMED = {
     "aws:lb/targetGroup:TargetGroup": _generated(32),
     "aws:s3/bucket:Bucket": _generated(63),
     "aws:sqs/queue:Queue": _generated(80),
+    "eks:index:Cluster": NameRule(longest=100),
+    "kubernetes:core/v1:Namespace": NameRule(longest=63),
+    "kubernetes:helm.sh/v3:Release": NameRule(longest=53),
 }
 
 _UNNAMED = (
@@ -78,6 +82,10 @@ _UNNAMED = (
     "aws:ecr/replicationConfiguration:ReplicationConfiguration",
     "aws:ecr/repositoryPolicy:RepositoryPolicy",
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
+    "aws:eks/accessEntry:AccessEntry",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    "aws:eks/addon:Addon",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation",
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:kms/key:Key",
@@ -100,7 +108,10 @@ _UNNAMED = (
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "awsx:ec2:Vpc",
+    "kubernetes:core/v1:ConfigMap",
+    "kubernetes:karpenter.sh/v1:NodePool",
     "pulumi:providers:aws",
+    "pulumi:providers:kubernetes",
 )
 
 RULES: Mapping[str, NameRule] = MappingProxyType({**_NAMED, **dict.fromkeys(_UNNAMED, UNNAMED)})

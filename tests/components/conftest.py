@@ -115,6 +115,8 @@ class _Cloud(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.typ == "awsx:ec2:Vpc":
             return "", self._vpc(args.name, args.inputs)
+        if args.typ == "eks:index:Cluster":
+            return "", self._eks_cluster(args.name, args.inputs)
         physical = str(args.inputs.get("name") or args.inputs.get("family") or f"{args.name}-1a2b3c4")
         values = {"region": REGION, "account": ACCOUNT, "physical": physical}
         values["suffix"] = _SUFFIXES.get(args.typ, "").format_map(values)
@@ -144,8 +146,16 @@ class _Cloud(Mocks):
         }
         return outputs
 
+    def _eks_cluster(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        made = {"name": inputs["name"], "arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{inputs['name']}"}
+        return {
+            "eksCluster": self._reference("aws:eks/cluster:Cluster", f"{name}-eksCluster", made),
+            "clusterSecurityGroupId": f"{name}-cluster-sg",
+            "kubeconfigJson": "{}",
+        }
+
     def _reference(self, kind: str, name: str, outputs: dict[str, Any]) -> dict[str, str]:
-        urn = f"urn:pulumi:stack::project::awsx:ec2:Vpc${kind}::{name}"
+        urn = f"urn:pulumi:stack::project::parent${kind}::{name}"
         self.references[urn] = (f"{name}-id", outputs)
         return {**_REFERENCE, "urn": urn, "id": f"{name}-id"}
 

@@ -17,6 +17,7 @@ import components
 from components.base import Component
 from components.cluster import Cluster
 from components.domain import DomainName
+from components.eks_cluster import EksCluster
 from components.fargate_service import FargateService
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.github_roles import GithubRoles
@@ -32,6 +33,7 @@ from components.service import ImageArtifact, SecretRef, ServiceArgs, ZipArtifac
 Deploy = Callable[[Callable[[], Any]], Any]
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
+ADMIN = "arn:aws:iam::123456789012:role/deploy"
 BUCKET = "arn:aws:s3:::state"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf"
 
@@ -86,6 +88,12 @@ def functions() -> None:
     Route("dev-netprobe", front_door=door, path="/", target=service.target, depends_on=[service])
 
 
+def pods() -> None:
+    """Declare a stack of one service in pods with everything that is optional."""
+    network = Network("dev-net")
+    EksCluster("dev-eks", network=network, admins=[ADMIN], public_cidrs=["203.0.113.7/32"], deletion_protection=True)
+
+
 def account() -> None:
     """Declare what an account has once, for all its stacks."""
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
@@ -102,7 +110,7 @@ def account() -> None:
     )
 
 
-EXAMPLES = [containers, functions, public_entry, api_entry, account]
+EXAMPLES = [containers, functions, pods, public_entry, api_entry, account]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)
@@ -196,6 +204,8 @@ def test_no_rule_stands_inside_a_security_group_and_each_says_what_it_is_for(rec
 
 # AWS takes no narrower resource for these.
 WITHOUT_RESOURCE = {
+    "ec2:DescribeTags",
+    "ec2:DescribeVolumes",
     "ecr:GetAuthorizationToken",
     "logs:DescribeLogGroups",
     "ssmmessages:CreateControlChannel",
