@@ -16,6 +16,7 @@ from app.core.exchange import exchange_of
 
 ProxyHeader = Literal["x-forwarded-for", "forwarded"]
 
+_FORWARDED = b"forwarded"
 _UNKNOWN = "unknown"
 _LONGEST = 64
 """What is longer is no address, and is not remembered as a whole."""
@@ -35,11 +36,9 @@ class Proxies:
 
     def client(self, scope: Scope) -> str:
         """Return the address of whoever called the outermost trusted proxy, or this process where there is none."""
-        # Only the load balancer can make this event, and Mangum takes its whole header for the caller's address.
-        balancer = "elb" in scope["aws.event"]["requestContext"] if "aws.event" in scope else False
-        trusted = max(self._trusted, 1) if balancer else self._trusted
+        trusted, header = self._believed(scope)
         if trusted:
-            address = _address(self._entries(scope)[-trusted:][0][:_LONGEST])
+            address = _address(_entries(scope, header)[-trusted:][0][:_LONGEST])
             if address:
                 return address
         peer = scope.get("client")
@@ -49,16 +48,29 @@ class Proxies:
         """Tell whether the caller came by HTTPS."""
         if scope.get("scheme") == "https":
             return True
-        if not self._trusted:
+        trusted, header = self._believed(scope)
+        if not trusted:
             return False
-        if self._header == b"forwarded":
-            return _parameter(headers.get(b"forwarded", b"").decode("latin-1").rpartition(",")[2], "proto") == "https"
+        if header == _FORWARDED:
+            return _parameter(headers.get(_FORWARDED, b"").decode("latin-1").rpartition(",")[2], "proto") == "https"
         return headers.get(b"x-forwarded-proto") == b"https"
 
-    def _entries(self, scope: Scope) -> list[str]:
-        lines: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
-        entries = ",".join(lines).split(",")
-        return [_parameter(entry, "for") for entry in entries] if self._header == b"forwarded" else entries
+    def _believed(self, scope: Scope) -> tuple[int, bytes]:
+        """Return how many proxies may be believed about this request, and in which header."""
+        event = scope.get("aws.event")
+        if event is None:
+            return self._trusted, self._header
+        if "elb" in event["requestContext"]:
+            # Only the load balancer can make this event, and Mangum takes its whole header for the caller's address.
+            return max(self._trusted, 1), self._header
+        # An API that invokes a function writes this header alone, whatever is named for a load balancer behind it.
+        return self._trusted, b"x-forwarded-for"
+
+
+def _entries(scope: Scope, header: bytes) -> list[str]:
+    lines: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+    entries = ",".join(lines).split(",")
+    return [_parameter(entry, "for") for entry in entries] if header == _FORWARDED else entries
 
 
 def _parameter(element: str, wanted: str) -> str:

@@ -12,6 +12,8 @@ from app.core.clients import Proxies, ProxyHeader
 
 PEER = "10.0.0.9"
 CALLER = "203.0.113.9"
+BALANCER = {"requestContext": {"elb": {"targetGroupArn": "arn"}}}
+API = {"requestContext": {"http": {"sourceIp": CALLER}}}
 
 
 def _client(
@@ -75,15 +77,29 @@ def test_nothing_a_caller_writes_before_a_proxys_entry_matters(header: ProxyHead
 
 
 def test_a_load_balancer_that_invokes_a_function_is_one_proxy_whatever_the_settings_say() -> None:
-    event = {"requestContext": {"elb": {"targetGroupArn": "arn"}}}
     # Mangum takes the whole header for the caller's address.
     line = f"1.1.1.1, {CALLER}"
-    assert _client(line, trusted=0, peer=line, **{"aws.event": event}) == CALLER
+    assert _client(line, trusted=0, peer=line, **{"aws.event": BALANCER}) == CALLER
 
 
 def test_a_gateway_that_invokes_a_function_names_the_caller_itself() -> None:
-    event = {"requestContext": {"http": {"sourceIp": CALLER}}}
-    assert _client("1.1.1.1", trusted=0, peer=CALLER, **{"aws.event": event}) == CALLER
+    assert _client("1.1.1.1", trusted=0, peer=CALLER, **{"aws.event": API}) == CALLER
+
+
+def test_a_load_balancer_behind_an_api_leaves_it_to_the_api_to_name_the_caller() -> None:
+    # While traffic is shared with containers, a function of an HTTP API is behind its link and a load balancer.
+    by_api = f"for=1.1.1.1,by=3.2.1.0;for={CALLER};host=api.example.com;proto=https"
+    assert _client(by_api, trusted=0, header="forwarded", peer="10.0.0.7", **{"aws.event": BALANCER}) == CALLER
+    lines = {b"x-forwarded-proto": b"http", b"forwarded": by_api.encode()}
+    assert Proxies(0, "forwarded").secure({"scheme": "http", "aws.event": BALANCER}, lines) is True
+
+
+def test_a_header_that_only_the_balancer_gets_is_not_believed_from_an_api() -> None:
+    made_up = "for=1.1.1.1;proto=https"
+    for trusted in (0, 1):
+        assert _client(made_up, trusted=trusted, header="forwarded", peer=CALLER, **{"aws.event": API}) == CALLER
+    event = {"scheme": "http", "aws.event": API}
+    assert Proxies(1, "forwarded").secure(event, {b"forwarded": made_up.encode()}) is False
 
 
 @pytest.mark.parametrize("peer", [None, "", "testclient"])
