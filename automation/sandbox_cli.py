@@ -17,7 +17,7 @@ from automation.cloud import Cloud, ensure_stack, environment
 from automation.errors import Exit, UserError
 from automation.project import Project, find_project
 from automation.toolchain import pulumi_binary
-from sandbox.control import faults
+from sandbox.control import faults, signals
 from sandbox.control.account import Account, Resource, reset
 from sandbox.control.errors import AccountError, Refusal
 
@@ -26,6 +26,7 @@ fault = typer.Typer(no_args_is_help=True, help="Faults on request: what goes wro
 sandbox.add_typer(fault, name="fault")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Target = Annotated[str, typer.Option(help="Target groups: fargate, eks, lambda, or a part of the URN.")]
 
 
 @sandbox.command()
@@ -118,6 +119,30 @@ def add_fault(
     typer.echo(f"Fault {rule.number}: {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}.")
 
 
+@fault.command("health")
+def set_health(
+    state: Annotated[str, typer.Argument(help=" | ".join(signals.STATES))],
+    target: Target = "*",
+) -> None:
+    """Say how the targets of a load balancer are: nothing runs here that could tell."""
+    with _account() as account:
+        rule = signals.say_health(account, target, state)
+    typer.echo(f"Fault {rule.number}: {signals.words(rule)}.")
+
+
+@fault.command("metrics")
+def set_metrics(
+    target: Target = "*",
+    requests: Annotated[int, typer.Option(min=0, help="Requests in a minute.")] = 600,
+    errors: Annotated[int, typer.Option(min=0, help="How many of them end with a 5xx.")] = 0,
+    p95: Annotated[float, typer.Option(min=0, help="Seconds within which 95 % are answered.")] = 0.1,
+) -> None:
+    """Say what traffic a load balancer's target groups have had, minute by minute."""
+    with _account() as account:
+        rule = signals.say_traffic(account, target, signals.Traffic(requests, errors, p95))
+    typer.echo(f"Fault {rule.number}: {signals.words(rule)}.")
+
+
 @fault.command("list")
 def list_faults(as_json: Json = False) -> None:
     """List the faults and how many calls each has seen."""
@@ -127,9 +152,8 @@ def list_faults(as_json: Json = False) -> None:
         _document([vars(rule) for rule in rules])
         return
     for rule in rules:
-        typer.echo(
-            f"{rule.number}  {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}, seen {rule.seen}"
-        )
+        said = signals.words(rule) or f"{rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}"
+        typer.echo(f"{rule.number}  {said}, seen {rule.seen}")
 
 
 @fault.command("clear")

@@ -1,7 +1,8 @@
 """The part of AWS's own API that operator commands use, over HTTP, answered from the account.
 
 Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
-aliases of a function, and the route tables and rules of EC2; any other call is refused by name.
+aliases of a function, the route tables and rules of EC2, and what `signals.py` says of target groups; any other call is
+refused by name.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
+from sandbox.control import signals
 from sandbox.control.account import Account, Resource
 from sandbox.control.regions import partition
 from sandbox.control.scope import ACCOUNT_ID
 
-_GET_RESOURCES = "ResourceGroupsTaggingAPI_20170126.GetResources"
 _NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
 _RULES = frozenset(
     [
@@ -28,7 +29,13 @@ _RULES = frozenset(
     ]
 )
 _ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-_EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_EC2 = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_XML = "text/xml"
+_JSON = "application/x-amz-json-1.1"
+_NO_GROUP = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code>"
+    "<Message>One or more target groups not found</Message></Error></ErrorResponse>"
+)
 
 
 @dataclass(frozen=True)
@@ -96,13 +103,12 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             target = self.headers.get("X-Amz-Target", "")
             form = {name: values[0] for name, values in parse_qs(body).items()} if not target else {}
-            if target == _GET_RESOURCES:
-                self._send(_tagged(account, json.loads(body)))
-            elif (action := form.get("Action", "")) in _QUERIES:
-                content = _QUERIES[action](account, _filters(form))
-                answer = f'<{action}Response xmlns="{_EC2_NAMESPACE}">{content}</{action}Response>'
-                self._reply(HTTPStatus.OK, "text/xml", answer)
+            if target in _JSON_CALLS:
+                self._send(_JSON_CALLS[target](account, json.loads(body)))
+            elif (answer := _in_xml(account, form)) is not None:
+                self._reply(HTTPStatus.BAD_REQUEST if answer is _NO_GROUP else HTTPStatus.OK, _XML, answer)
             else:
+                action = form.get("Action")
                 self._refuse(target or action or self.path, as_xml=bool(action))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
@@ -112,7 +118,7 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
             self._reply(HTTPStatus.BAD_REQUEST, *_refusal(call, as_xml=as_xml))
 
         def _send(self, document: Document) -> None:
-            self._reply(HTTPStatus.OK, "application/x-amz-json-1.1", json.dumps(document))
+            self._reply(HTTPStatus.OK, _JSON, json.dumps(document))
 
         def _reply(self, status: HTTPStatus, kind: str, text: str) -> None:
             payload = text.encode()
@@ -127,12 +133,22 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
     return server
 
 
+def _in_xml(account: Account, form: Mapping[str, str]) -> str | None:
+    """Answer a call that comes as a form; None when it is not served."""
+    action = form.get("Action", "")
+    if action == "DescribeTargetHealth":
+        return signals.describe_target_health(account, form) or _NO_GROUP
+    if action not in _QUERIES:
+        return None
+    return f'<{action}Response xmlns="{_EC2}">{_QUERIES[action](account, _filters(form))}</{action}Response>'
+
+
 def _refusal(call: str, *, as_xml: bool) -> tuple[str, str]:
     message = f"The sandbox does not answer {call}; it serves the calls that modeshift's commands make."
     if as_xml:
         error = f"<Error><Code>InvalidAction</Code><Message>{escape(message)}</Message></Error>"
-        return "text/xml", f"<Response><Errors>{error}</Errors></Response>"
-    return "application/x-amz-json-1.1", json.dumps({"__type": "UnknownOperationException", "message": message})
+        return _XML, f"<Response><Errors>{error}</Errors></Response>"
+    return _JSON, json.dumps({"__type": "UnknownOperationException", "message": message})
 
 
 def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, object]]]) -> Document:
@@ -222,3 +238,7 @@ def _item(fields: Mapping[str, object], more: str = "") -> str:
 
 
 _QUERIES = {"DescribeRouteTables": _route_tables, "DescribeSecurityGroupRules": _rules}
+_JSON_CALLS = {
+    "GraniteServiceVersion20100801.GetMetricData": signals.metric_data,
+    "ResourceGroupsTaggingAPI_20170126.GetResources": _tagged,
+}

@@ -41,6 +41,11 @@ def add(account: Account, rule: Rule) -> Rule:
             f"kinds are {', '.join(KINDS)}."
         )
         raise Refusal(message)
+    return insert(account, rule)
+
+
+def insert(account: Account, rule: Rule) -> Rule:
+    """Keep a rule of any kind and return it with its number."""
     with account.store.transaction() as connection:
         cursor = connection.execute(
             "INSERT INTO faults (type, operation, nth, kind, seconds, message) VALUES (?, ?, ?, ?, ?, ?)",
@@ -55,6 +60,12 @@ def rules(account: Account) -> list[Rule]:
     rows = account.store.query("SELECT * FROM faults ORDER BY number")
     names = ("type", "operation", "kind", "nth", "seconds", "message", "number", "seen")
     return [Rule(*(row[name] for name in names)) for row in rows]
+
+
+def count(account: Account, rule: Rule) -> None:
+    """Note that a call has met a rule."""
+    with account.store.transaction() as connection:
+        connection.execute("UPDATE faults SET seen = seen + 1 WHERE number = ?", (rule.number,))
 
 
 def clear(account: Account) -> None:
