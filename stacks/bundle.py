@@ -17,14 +17,16 @@ import tempfile
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from components.service import ZipArtifact
+from stacks.commit import files_of
 from stacks.wheels import PYTHON_VERSION, BundleError, check_native, install
 
 __all__ = ["BundleError", "bundle", "describe_bundle"]
 
+_LOCK: Final = "requirements/app.txt"
 _FORMAT: Final = "3"
 """Part of the inputs: raise it whenever this module would make another zip of the same inputs."""
 
@@ -41,13 +43,18 @@ _LEFT_OUT_PACKAGES: Final = ("pydantic/v1/",)
 tenth of a cold start. The image leaves it out too."""
 
 
-def bundle(root: Path, architecture: str = "arm64") -> ZipArtifact:
-    """Return the package of the project at `root`, built only when its inputs changed."""
+def bundle(root: Path, architecture: str = "arm64", commit: str | None = None) -> ZipArtifact:
+    """Return the package of the project at `root`, built only when its inputs changed.
+
+    With a commit it is the package that commit gives, whatever is checked out.
+    """
     if architecture not in _ARCHITECTURES:
         raise BundleError(f"Lambda has no architecture {architecture!r}.", f"Choose {' or '.join(_ARCHITECTURES)}.")
     root = root.resolve()
-    lock = _lock(root)
-    app = _app(root)
+    app, lock = (_app(root), _lock(root)) if commit is None else _of_commit(root, commit)
+    if "app/handler.py" not in app:
+        message = "app/handler.py, the function's entry, is missing."
+        raise BundleError(message, "Run this in a checkout of the project; `git status` shows what is gone.")
     store = root / ".modeshift" / "build"
     target = store / f"{_inputs(app, lock, architecture)}-{architecture}.zip"
     try:
@@ -79,43 +86,48 @@ def describe_bundle(artifact: ZipArtifact) -> dict[str, str | int]:
 
 
 def _lock(root: Path) -> bytes:
-    path = root / "requirements" / "app.txt"
     try:
-        return path.read_bytes()
+        return (root / _LOCK).read_bytes()
     except FileNotFoundError:
-        message = "requirements/app.txt, the lock file of the app, is missing."
+        message = f"{_LOCK}, the lock file of the app, is missing."
         raise BundleError(message, "Restore it from git, or write it anew with `make lock`.") from None
 
 
 def _app(root: Path) -> dict[str, bytes]:
     """Read the app once, so that what is hashed is what is packed even while someone edits it."""
     folder = root / "app"
-    files = {f"app/{name}": path.read_bytes() for name, path in _files(folder)}
-    if "app/handler.py" not in files:
-        message = "app/handler.py, the function's entry, is missing."
-        raise BundleError(message, "Run this in a checkout of the project; `git status` shows what is gone.")
-    return files
+    return {f"app/{name}": path.read_bytes() for name, path in _files(folder)}
+
+
+def _of_commit(root: Path, commit: str) -> tuple[dict[str, bytes], bytes]:
+    files = files_of(root, commit, "app", _LOCK)
+    lock = files.pop(_LOCK)
+    return {name: content for name, content in files.items() if _belongs(name.removeprefix("app/"))}, lock
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield what belongs into the package below a folder: no caches, tests, type stubs or hidden files."""
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        left_out = (
-            any(part.startswith(".") or part in _LEFT_OUT_FOLDERS for part in parts)
-            or path.suffix in _LEFT_OUT_SUFFIXES
-            or "/".join(parts).startswith(_LEFT_OUT_PACKAGES)
-            or (len(parts) > 1 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLER_FILES)
-        )
-        if not left_out and path.is_file():
-            yield "/".join(parts), path
+        name = path.relative_to(folder).as_posix()
+        if _belongs(name) and path.is_file():
+            yield name, path
+
+
+def _belongs(name: str) -> bool:
+    parts = name.split("/")
+    return not (
+        any(part.startswith(".") or part in _LEFT_OUT_FOLDERS for part in parts)
+        or PurePosixPath(name).suffix in _LEFT_OUT_SUFFIXES
+        or name.startswith(_LEFT_OUT_PACKAGES)
+        or (len(parts) > 1 and parts[0].endswith(".dist-info") and parts[1] in _INSTALLER_FILES)
+    )
 
 
 def _inputs(app: Mapping[str, bytes], lock: bytes, architecture: str) -> str:
     digest = hashlib.sha256()
     for part in (_FORMAT, architecture, PYTHON_VERSION):
         digest.update(f"{part}\n".encode())
-    for name, content in {"requirements/app.txt": lock, **app}.items():
+    for name, content in {_LOCK: lock, **app}.items():
         digest.update(f"{name}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()[:32]
 

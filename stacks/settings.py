@@ -236,6 +236,15 @@ class ServiceSettings(Settings):
     """A move between computes that is under way: all of them exist and share the traffic (docs/shift.md)."""
 
 
+class ReleaseSettings(Settings):
+    """An earlier version of the app, in the place of this checkout's; everything else stays as the file says."""
+
+    version: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """Commit whose app the functions run, in full: 40 hex digits."""
+    images: dict[str, str] = Field(default_factory=dict)
+    """Image by digest of each container service, as that version had it."""
+
+
 def _library_services() -> dict[str, ServiceSettings]:
     return {"netprobe": ServiceSettings(route="/")}
 
@@ -279,6 +288,8 @@ class StackSettings(Settings):
     """Regular expressions; what matches is never shown in a plan or a report. Secrets are hidden without it."""
     image: str | None = None
     """Image by digest for every container service."""
+    release: ReleaseSettings | None = None
+    """An earlier version that the stack was rolled back to (`modeshift rollback`); removed, the newest runs again."""
     budget: BudgetSettings | None = None
     """What the stack may cost."""
     services: dict[str, ServiceSettings] = Field(default_factory=_library_services)
@@ -294,6 +305,11 @@ class StackSettings(Settings):
         if own is not None:
             return own
         return Compute.LAMBDA if self.mode_of(service) is Mode.SERVERLESS else self.container.compute
+
+    def image_of(self, service: str) -> str | None:
+        """Return the image of a service: that of an earlier release, its own, else the stack's."""
+        pinned = None if self.release is None else self.release.images.get(service)
+        return pinned or self.services[service].image or self.image
 
     def computes_of(self, service: str) -> dict[Compute, int]:
         """Return what runs a service now, each with its share of the traffic in percent, in one fixed order."""

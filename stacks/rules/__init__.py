@@ -7,7 +7,7 @@ from typing import Final
 
 from stacks.errors import Problem
 from stacks.keys import Path, within
-from stacks.rules import base, frontdoor, network, reach, routes, scaling, service, shift, sizes, stack
+from stacks.rules import base, frontdoor, network, reach, release, routes, scaling, service, shift, sizes, stack
 
 __all__ = ["findings"]
 
@@ -16,6 +16,7 @@ RULES: Final[tuple[base.Rule, ...]] = (
     *frontdoor.RULES,
     *network.RULES,
     *reach.RULES,
+    *release.RULES,
     *routes.RULES,
     *service.RULES,
     *shift.RULES,

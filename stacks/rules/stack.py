@@ -153,6 +153,8 @@ def images(subject: Subject) -> Iterator[Finding]:
     settings = subject.settings
     at: list[tuple[Path, str | None]] = [(("image",), settings.image)]
     at += [(("services", name, "image"), service.image) for name, service in settings.services.items()]
+    if settings.release is not None:
+        at += [(("release", "images", name), image) for name, image in settings.release.images.items()]
     for path, image in at:
         if image is not None and not _IMAGE.fullmatch(image):
             why = "does not name one image for good: a tag can move, a digest cannot"
@@ -160,7 +162,9 @@ def images(subject: Subject) -> Iterator[Finding]:
     without = [
         name
         for name, service in settings.services.items()
-        if service.image is None and any(_in_container(subject, name, compute) for compute in subject.computes(name))
+        if (settings.release is None or name not in settings.release.images)
+        and service.image is None
+        and any(_in_container(subject, name, compute) for compute in subject.computes(name))
     ]
     if settings.image is None and without:
         reads: list[Path] = [("mode",)]

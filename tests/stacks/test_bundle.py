@@ -155,6 +155,20 @@ def test_pydantic_1_stays_out_of_the_package_and_of_the_image(project: Project) 
     assert re.search(r"rm -rf .*/build/packages/pydantic/v1\b", (REPOSITORY / "Dockerfile").read_text())
 
 
+def test_a_commit_gives_the_package_it_gave_when_it_was_checked_out(project: Project) -> None:
+    project.write(".gitignore", ".modeshift\n")
+    project.write("app/tests/test_it.py", "assert False\n")
+    git = ["git", "-C", str(project.root), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    before = bundle(project.root)
+    project.write("app/handler.py", "def lambda_handler(event, context): return None\n")
+    project.lock(project.wheel("other", {"other/__init__.py": b""}))
+    assert bundle(project.root) != before
+    assert bundle(project.root, commit=head) == before
+
+
 def test_the_artifact_says_what_lambda_will_compute(project: Project) -> None:
     artifact = bundle(project.root)
     content = Path(artifact.path).read_bytes()

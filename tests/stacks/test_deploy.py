@@ -48,7 +48,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Stand in for the package, which takes seconds to build; return the architectures it was asked for."""
     asked: list[str] = []
 
-    def bundle(root: Path, architecture: str) -> ZipArtifact:
+    def bundle(root: Path, architecture: str, commit: str | None = None) -> ZipArtifact:
         asked.append(architecture)
         return PACKAGE
 
@@ -65,7 +65,7 @@ def deployed() -> Deployed:
         placement = {"modeshift:container": {"placement": "public"}} if stack == "dev" else {}
         config = {"aws:region": "us-east-1", "modeshift:mode": mode, "modeshift:image": IMAGE, **placement}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(deploying, "bundle", lambda root, architecture: PACKAGE)
+            patch.setattr(deploying, "bundle", lambda root, architecture, commit=None: PACKAGE)
             return record(lambda: deploying.deploy(resolve(stack, config), GRAPHS))
 
     return run
@@ -214,7 +214,7 @@ def test_connection_outlives_the_longest_request(accepted: Accepted) -> None:
 
 def test_service_knows_its_environment(accepted: Accepted) -> None:
     settings = accepted("staging", services={"netprobe": {"route": "/", "env": {"LEVEL": "1"}}}).settings
-    args = service_args(settings, "netprobe", artifact=ImageArtifact(reference=IMAGE), key_arn=None)
+    args = service_args(settings, "netprobe", Compute.FARGATE, artifact=ImageArtifact(reference=IMAGE), key_arn=None)
     assert args.environment == {"ENVIRONMENT": "staging", "SERVICES": "netprobe=/", "LEVEL": "1"}
     assert args.log_retention_days == 14
 
