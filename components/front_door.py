@@ -8,20 +8,22 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
+from components.api_domain import ApiDomain
 from components.base import Component
 from components.domain import Alias, Domain, DomainName
 from components.http_api import HttpApi, PrivateLink, Throttle
 from components.load_balancer import LoadBalancer, access_log_bucket
 from components.network import Network
+from components.rest_api import Behind, RestApi, RestRoute
 
-Kind = Literal["http-api", "alb"]
+Kind = Literal["http-api", "rest-api", "alb"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontDoorArgs:
     """What a stack wants of its entry.
 
-    `containers`: some service is reached by address. `throttle` limits an HTTP API; `idle_timeout` is the seconds
+    `containers`: some service is reached by address. `throttle` limits an API; `idle_timeout` is the seconds
     without a byte after which a load balancer closes a connection. `access_logs` go to a log group for an API and to a
     bucket for a load balancer. `deletion_protection` keeps a public load balancer, and its bucket, from being deleted.
     """
@@ -43,14 +45,20 @@ class FrontDoor(Component):
     | kind       | Lambda service by    | container service by                  | USD a month when idle    |
     |------------|----------------------|---------------------------------------|--------------------------|
     | `http-api` | its integration      | VPC link and internal load balancer   | 0; 16.43 with containers |
+    | `rest-api` | its integration      | VPC link and internal load balancer   | 0; 16.43 with containers |
     | `alb`      | target group         | target group                          | 23.73 in two zones       |
 
-    `containers` adds and removes the internal load balancer and the link of an HTTP API and touches nothing else. It
+    `containers` adds and removes the internal load balancer and the link of an API and touches nothing else. It
     belongs to the mode, so nothing guards it from deletion. A change of `kind` moves the URL, unless there is a domain.
     (AWS price lists: AmazonApiGateway, AWSELB, AmazonVPC.)
 
+    A REST API is made of all its routes at once, so it opens, and has a URL, only when it is told that they are all
+    there; the others are open from the start.
+
     Example:
         >>> door = FrontDoor("dev-front-door", FrontDoorArgs(containers=True), network=network)
+        >>> route = Route("dev-users", front_door=door, path="/users", target=users.target, depends_on=[users])
+        >>> door.publish()
 
     """
 
@@ -78,55 +86,102 @@ class FrontDoor(Component):
         self.vpc_link_id: pulumi.Output[str] | None = None
         self.load_balancer: LoadBalancer | None = None
         self.log_group_name: pulumi.Output[str] | None = None
-        domain = None if args.domain is None else Domain(name, args.domain, opts=self.opts())
-        self.url: pulumi.Output[str] = (
-            self._open_api(network, domain) if args.kind == "http-api" else self._open_load_balancer(network, domain)
-        )
-        self.register_outputs({"url": self.url, "kind": args.kind})
+        self._network = network
+        self._domain = None if args.domain is None else Domain(name, args.domain, opts=self.opts())
+        self._rest_routes: list[RestRoute] = []
+        self._url: pulumi.Output[str] | None = None
+        match args.kind:
+            case "http-api":
+                self._open_http_api()
+            case "rest-api":
+                self._link()
+            case "alb":
+                self._open_load_balancer()
 
-    def _open_api(self, network: Network, domain: Domain | None) -> pulumi.Output[str]:
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """Return what the stack is reached by."""
+        if self._url is None:
+            msg = f"{self.name}: a REST API has no URL before it is published."
+            raise ValueError(msg)
+        return self._url
+
+    @property
+    def behind(self) -> Behind | None:
+        """Return how an API reaches the load balancer behind it."""
+        if self.load_balancer is None or self.vpc_link_id is None:
+            return None
+        return Behind(load_balancer=self.load_balancer, link_id=self.vpc_link_id)
+
+    def add(self, route: RestRoute) -> None:
+        """Let a REST API lead somewhere once it is published."""
+        self._rest_routes.append(route)
+
+    def publish(self) -> None:
+        """Open the entry, all of whose routes are there."""
+        if self.kind != "rest-api":
+            return
+        args = self._args
+        front = RestApi(
+            self.name,
+            routes=self._rest_routes,
+            throttle=args.throttle,
+            own_endpoint=self._domain is None,
+            access_logs=args.access_logs,
+            log_retention_days=args.log_retention_days,
+            key_arn=args.key_arn,
+            opts=self.opts(),
+        )
+        self.log_group_name = front.log_group_name
+        self._reached_by(front.url, api_id=front.api.id, stage=front.stage.stage_name)
+
+    def _open_http_api(self) -> None:
         args = self._args
         front = HttpApi(
             self.name,
             throttle=args.throttle,
-            domain=domain,
+            own_endpoint=self._domain is None,
             access_logs=args.access_logs,
             log_retention_days=args.log_retention_days,
             key_arn=args.key_arn,
             opts=self.opts(),
         )
         self.api, self.log_group_name = front.api, front.log_group_name
-        if args.containers:
-            self.load_balancer = LoadBalancer(
-                self.name,
-                network=network,
-                internal=True,
-                idle_timeout=args.idle_timeout,
-                opts=self.opts(),
-            )
-            link = PrivateLink(
-                self.child_name("link"),
-                network=network,
-                load_balancer=self.load_balancer,
-                opts=self.opts(),
-            )
-            self.vpc_link_id = link.id
-        self._lead_here(domain, front.alias)
-        return front.url
+        self._link()
+        self._reached_by(front.url, api_id=front.api.id, stage=front.stage.name)
 
-    def _open_load_balancer(self, network: Network, domain: Domain | None) -> pulumi.Output[str]:
-        args = self._args
+    def _link(self) -> None:
+        """Let an API reach containers, if there are any."""
+        if not self._args.containers:
+            return
+        self.load_balancer = LoadBalancer(
+            self.name,
+            network=self._network,
+            internal=True,
+            idle_timeout=self._args.idle_timeout,
+            opts=self.opts(),
+        )
+        link = PrivateLink(
+            self.child_name("link"),
+            network=self._network,
+            load_balancer=self.load_balancer,
+            opts=self.opts(),
+        )
+        self.vpc_link_id = link.id
+
+    def _open_load_balancer(self) -> None:
+        args, domain = self._args, self._domain
         bucket = None
         if args.access_logs:
             bucket = access_log_bucket(
                 self.child_name("logs"),
-                region=network.region,
+                region=self._network.region,
                 guarded=args.deletion_protection,
                 opts=self.opts(),
             )
         self.load_balancer = LoadBalancer(
             self.name,
-            network=network,
+            network=self._network,
             internal=False,
             certificate_arn=None if domain is None else domain.certificate_arn,
             host=None if domain is None else domain.host,
@@ -135,13 +190,25 @@ class FrontDoor(Component):
             idle_timeout=args.idle_timeout,
             opts=self.opts(),
         )
-        self._lead_here(domain, self.load_balancer.alias)
-        return self.load_balancer.url
+        if domain is not None:
+            self._lead_here(domain, self.load_balancer.alias)
+        self._open(self.load_balancer.url)
 
-    def _lead_here(self, domain: Domain | None, alias: Alias | None) -> None:
+    def _reached_by(self, url: pulumi.Output[str], *, api_id: pulumi.Output[str], stage: pulumi.Output[str]) -> None:
+        """Let an API be reached by the stack's name, or else by its own."""
+        domain = self._domain
+        if domain is not None:
+            named = ApiDomain(self.name, domain, api_id=api_id, stage=stage, opts=self.opts())
+            self._lead_here(domain, named.alias)
+            url = pulumi.Output.from_input(f"https://{domain.host}")
+        self._open(url)
+
+    def _open(self, url: pulumi.Output[str]) -> None:
+        self._url = url
+        self.register_outputs({"url": url, "kind": self.kind})
+
+    def _lead_here(self, domain: Domain, alias: Alias) -> None:
         """Let the stack's name lead here. The record is the entry's own, so that no change of kind makes another."""
-        if domain is None or alias is None:
-            return
         aws.route53.Record(
             self.child_name("alias"),
             zone_id=domain.zone_id,

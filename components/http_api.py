@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.domain import Alias, Domain
 from components.load_balancer import LoadBalancer
 from components.network import Network
 
@@ -44,7 +43,7 @@ class Throttle:
 class HttpApi(Component):
     """An HTTP API with one stage at its root, deployed with every change, throttled, one log line per request.
 
-    With a domain it answers only to that name. Its id and so its URL never change while it stands.
+    Its id and so its URL never change while it stands.
 
     Cost: 1.00 USD per million requests, nothing when idle; logs 0.50 per GB (AWS price list: AmazonApiGateway).
     """
@@ -54,7 +53,7 @@ class HttpApi(Component):
         name: str,
         *,
         throttle: Throttle,
-        domain: Domain | None = None,
+        own_endpoint: bool = True,
         access_logs: bool = True,
         log_retention_days: int = 7,
         key_arn: pulumi.Input[str] | None = None,
@@ -65,7 +64,7 @@ class HttpApi(Component):
         Args:
             name: Logical name; children are called after it.
             throttle: Its limits.
-            domain: The stack's own name.
+            own_endpoint: Answer at the address that AWS gives; off for an API that has a name.
             access_logs: Record each request.
             log_retention_days: How long these records are kept.
             key_arn: KMS key of the log; unset, CloudWatch uses its own.
@@ -76,13 +75,13 @@ class HttpApi(Component):
         self.api = aws.apigatewayv2.Api(
             self.child_name(),
             protocol_type="HTTP",
-            disable_execute_api_endpoint=domain is not None,
+            disable_execute_api_endpoint=not own_endpoint,
             tags=self.tags(),
             opts=self.opts(),
         )
         log_group = self._log_group(log_retention_days, key_arn) if access_logs else None
         self.log_group_name = None if log_group is None else log_group.name
-        stage = aws.apigatewayv2.Stage(
+        self.stage = aws.apigatewayv2.Stage(
             self.child_name(),
             api_id=self.api.id,
             name="$default",
@@ -98,10 +97,6 @@ class HttpApi(Component):
             opts=self.opts(),
         )
         self.url: pulumi.Output[str] = self.api.api_endpoint
-        self.alias: Alias | None = None
-        if domain is not None:
-            self.url = pulumi.Output.from_input(f"https://{domain.host}")
-            self.alias = self._answer_to(domain, stage)
         self.register_outputs({"url": self.url, "apiId": self.api.id})
 
     def _log_group(self, retention_days: int, key_arn: pulumi.Input[str] | None) -> aws.cloudwatch.LogGroup:
@@ -113,31 +108,6 @@ class HttpApi(Component):
             kms_key_id=key_arn,
             tags=self.tags(),
             opts=self.opts(),
-        )
-
-    def _answer_to(self, domain: Domain, stage: aws.apigatewayv2.Stage) -> Alias:
-        name = aws.apigatewayv2.DomainName(
-            self.child_name(),
-            domain_name=domain.host,
-            domain_name_configuration=aws.apigatewayv2.DomainNameDomainNameConfigurationArgs(
-                certificate_arn=domain.certificate_arn,
-                endpoint_type="REGIONAL",
-                security_policy="TLS_1_2",
-            ),
-            tags=self.tags(),
-            opts=self.opts(),
-        )
-        aws.apigatewayv2.ApiMapping(
-            self.child_name(),
-            api_id=self.api.id,
-            domain_name=name.id,
-            stage=stage.name,
-            opts=self.opts(),
-        )
-        target = name.domain_name_configuration
-        return Alias(
-            dns_name=target.apply(lambda configuration: configuration.target_domain_name or ""),
-            zone_id=target.apply(lambda configuration: configuration.hosted_zone_id or ""),
         )
 
 

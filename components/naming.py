@@ -38,6 +38,8 @@ def _generated(longest: int) -> NameRule:
 
 
 _NAMED = {
+    "aws:apigateway/restApi:RestApi": _generated(255),
+    "aws:apigateway/stage:Stage": NameRule(longest=128),
     "aws:apigatewayv2/api:Api": _generated(128),
     "aws:apigatewayv2/stage:Stage": _generated(128),
     "aws:apigatewayv2/vpcLink:VpcLink": _generated(128),
@@ -70,6 +72,9 @@ _NAMED = {
 _UNNAMED = (
     "aws:acm/certificate:Certificate",
     "aws:acm/certificateValidation:CertificateValidation",
+    "aws:apigateway/account:Account",
+    "aws:apigateway/deployment:Deployment",
+    "aws:apigateway/methodSettings:MethodSettings",
     "aws:apigatewayv2/apiMapping:ApiMapping",
     "aws:apigatewayv2/domainName:DomainName",
     "aws:apigatewayv2/integration:Integration",
