@@ -12,7 +12,8 @@ from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
 from components.base import Component
 from components.fargate_alarms import service_alarms
 from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
-from components.service import ImageArtifact, IpTarget, ServiceArgs
+from components.images import container_image
+from components.service import IpTarget, ServiceArgs
 from components.task_definition import CONTAINER, task_definition
 from components.task_roles import execution_role, task_role
 
@@ -90,7 +91,7 @@ class FargateService(Component):
         self._network = network
         self._load_balancer = load_balancer
         self._rollout = rollout or Rollout()
-        image = _image(name, args)
+        image = container_image(name, args, "a Fargate service")
 
         log_group = self._log_group()
         execution = execution_role(self, args, image=image, log_group=log_group)
@@ -114,7 +115,7 @@ class FargateService(Component):
             check=health_check or HealthCheck(),
             deregistration_delay=deregistration_delay,
         )
-        probe = probe_rule(self, listener=load_balancer.listener, targets=targets)
+        probe = probe_rule(self, name, listener=load_balancer.listener, targets=targets)
         self.service = self._service(
             definition,
             tasks,
@@ -194,21 +195,3 @@ class FargateService(Component):
             # Autoscaling owns the count from the first task on.
             opts=self.opts(depends_on=depends_on, ignore_changes=["desiredCount"]),
         )
-
-
-def _image(name: str, args: ServiceArgs) -> ImageArtifact:
-    """Return the image of a service that can run here.
-
-    Raises:
-        ValueError: The service is a zip, or has work that no task would be started for.
-
-    """
-    if unserved := [part for part in ("triggers", "worker", "migrations") if getattr(args, part)]:
-        msg = f"{name}: a Fargate service answers requests and runs no {', '.join(unserved)}. Leave it out."
-        raise ValueError(msg)
-    if isinstance(args.artifact, ImageArtifact):
-        return args.artifact
-    msg = (
-        f"{name}: Fargate runs images and was given the zip {args.artifact.path}; give the service an image by digest."
-    )
-    raise ValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -13,7 +14,7 @@ from components.links import connect
 from components.service import ServiceArgs
 
 PROBE_HEADER = "x-modeshift-probe"
-"""Header by which a service is reached before it has a route; its value is the name of the component."""
+"""Header by which a service is reached before it has a route; its value says which service, and which compute of it."""
 
 PROBE_PRIORITIES = range(1, 20_000)
 """Listener priorities that probe rules take; routes come after them."""
@@ -29,9 +30,9 @@ class HealthCheck:
     unhealthy: int = 2
 
 
-def probe_priority(name: str) -> int:
-    """Return the listener priority of a service's probe rule: the same for a name wherever and whenever it is asked."""
-    return PROBE_PRIORITIES[zlib.crc32(name.encode()) % len(PROBE_PRIORITIES)]
+def probe_priority(probe: str) -> int:
+    """Return the listener priority of a probe rule: the same for a value wherever and whenever it is asked."""
+    return PROBE_PRIORITIES[zlib.crc32(probe.encode()) % len(PROBE_PRIORITIES)]
 
 
 def task_security_group(
@@ -75,9 +76,15 @@ def task_security_group(
 
 
 def target_group(
-    parent: Component, args: ServiceArgs, *, vpc_id: pulumi.Input[str], check: HealthCheck, deregistration_delay: int
+    parent: Component,
+    args: ServiceArgs,
+    *,
+    vpc_id: pulumi.Input[str],
+    check: HealthCheck,
+    deregistration_delay: int,
+    tags: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> aws.lb.TargetGroup:
-    """Create the group that the tasks of a service register with."""
+    """Create the group that the tasks or pods of a service register with."""
     # The physical name is generated: a listener holds on to a group, so its successor needs another name.
     return aws.lb.TargetGroup(
         parent.child_name(),
@@ -97,22 +104,22 @@ def target_group(
             healthy_threshold=check.healthy,
             unhealthy_threshold=check.unhealthy,
         ),
-        tags=parent.tags(),
+        tags={**parent.tags(), **(tags or {})},
         opts=parent.opts(),
     )
 
 
-def probe_rule(parent: Component, *, listener: aws.lb.Listener, targets: aws.lb.TargetGroup) -> aws.lb.ListenerRule:
-    """Attach the target group where only probes go: ECS refuses one that no listener knows."""
+def probe_rule(
+    parent: Component, probe: str, *, listener: aws.lb.Listener, targets: aws.lb.TargetGroup
+) -> aws.lb.ListenerRule:
+    """Attach the target group where only probes go: one that no listener knows is refused, or never checked."""
     return aws.lb.ListenerRule(
         parent.child_name("probe"),
         listener_arn=listener.arn,
-        priority=probe_priority(parent.name),
+        priority=probe_priority(probe),
         conditions=[
             aws.lb.ListenerRuleConditionArgs(
-                http_header=aws.lb.ListenerRuleConditionHttpHeaderArgs(
-                    http_header_name=PROBE_HEADER, values=[parent.name]
-                )
+                http_header=aws.lb.ListenerRuleConditionHttpHeaderArgs(http_header_name=PROBE_HEADER, values=[probe])
             )
         ],
         actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=targets.arn)],

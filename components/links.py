@@ -54,15 +54,20 @@ def connect(parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGro
         opts=parent.opts(),
     )
     for link in listening(links):
-        suffix = f"to-{link.name}"
-        aws.vpc.SecurityGroupIngressRule(
-            parent.child_name(suffix),
-            security_group_id=link.security_group_id or "",
-            description=who,
-            ip_protocol="tcp",
-            from_port=link.port,
-            to_port=link.port,
-            referenced_security_group_id=group.id,
-            tags=parent.tags(suffix),
-            opts=parent.opts(),
-        )
+        let_in(parent, link, group.id, who=who)
+
+
+def let_in(parent: Component, link: Link, group_id: pulumi.Input[str], *, who: str) -> None:
+    """Let the members of a group in where a link listens."""
+    suffix = f"to-{link.name}"
+    aws.vpc.SecurityGroupIngressRule(
+        parent.child_name(suffix),
+        security_group_id=link.security_group_id or "",
+        description=who,
+        ip_protocol="tcp",
+        from_port=link.port,
+        to_port=link.port,
+        referenced_security_group_id=group_id,
+        tags=parent.tags(suffix),
+        opts=parent.opts(),
+    )

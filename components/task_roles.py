@@ -27,7 +27,7 @@ def execution_role(
         "execution",
         trust=assume_role_policy(_TASKS),
         description=f"Starts tasks of {parent.name}: image, secrets and log.",
-        statements=[*_pull(image), *_read_secrets(args), *_write_log(log_group)],
+        statements=[*_pull(image), *read_secrets(args), *_write_log(log_group)],
     )
 
 
@@ -68,7 +68,8 @@ def _pull(image: ImageArtifact) -> list[Statement]:
     ]
 
 
-def _read_secrets(args: ServiceArgs) -> list[Statement]:
+def read_secrets(args: ServiceArgs) -> list[Statement]:
+    """Return what reading a service's secrets takes."""
     if not args.secrets:
         return []
     arns = [secret.arn for secret in args.secrets]

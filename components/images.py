@@ -1,0 +1,21 @@
+"""The image of a service, where a service has to be one."""
+
+from __future__ import annotations
+
+from components.service import ImageArtifact, ServiceArgs
+
+
+def container_image(name: str, args: ServiceArgs, kind: str) -> ImageArtifact:
+    """Return the image of a service that runs as `kind`, as in `a Fargate service`.
+
+    Raises:
+        ValueError: The service is a zip, or has work that nothing would be started for.
+
+    """
+    if unserved := [part for part in ("triggers", "worker", "migrations") if getattr(args, part)]:
+        msg = f"{name}: {kind} answers requests and runs no {', '.join(unserved)}. Leave it out."
+        raise ValueError(msg)
+    if isinstance(args.artifact, ImageArtifact):
+        return args.artifact
+    msg = f"{name}: {kind} runs an image and was given the zip {args.artifact.path}; give it an image by digest."
+    raise ValueError(msg)
