@@ -76,8 +76,8 @@ class Envelope:
 
 def _completed(own: list[tuple[bytes, bytes]], scope: Scope, exchange: Exchange) -> list[tuple[bytes, bytes]]:
     present = {name for name, _ in own}
-    headers = [*own, *(header for header in _DEFAULTS if header[0] not in present), *exchange.response_headers]
-    headers.append((HEADER, exchange.request_id.encode()))
+    headers = [*own, *exchange.response_headers, (HEADER, exchange.request_id.encode())]
+    headers += [header for header in _DEFAULTS if header[0] not in present]
     state = state_of(scope)
     if state is not None and not state["readiness"].ready:
         # A caller that keeps its connection would lose the request that it sends while we close it.
