@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from stacks.keys import Path
 from stacks.settings import Settings, StackSettings
 
+_PATTERNS = {r"^\d{12}$": "12 digits", r"^[0-9a-f]{40}$": "40 hex digits"}
+
 
 class Form:
     """What one place in a stack file may hold: an annotation with its constraints."""
@@ -85,7 +87,7 @@ class Form:
             return f"a block of {kind}, each with {self.items.describe()}"
         if self.items is not None:
             return f"a list, each item {self.items.describe()}"
-        return "12 digits" if self.metadata else "text"
+        return _text(self.metadata)
 
 
 def _constraints(metadata: Iterable[object]) -> Iterator[object]:
@@ -104,6 +106,11 @@ def _bounds(metadata: Iterable[object]) -> str:
     if low is not None:
         return f"a whole number, {low} or more"
     return "a whole number" if above is None else f"a whole number above {above}"
+
+
+def _text(metadata: Iterable[object]) -> str:
+    pattern = next((str(found) for item in metadata if (found := getattr(item, "pattern", None))), "")
+    return _PATTERNS.get(pattern, f"text that matches {pattern}") if pattern else "text"
 
 
 def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

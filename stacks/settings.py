@@ -240,7 +240,7 @@ class ReleaseSettings(Settings):
     """An earlier version of the app, in the place of this checkout's; everything else stays as the file says."""
 
     version: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """Commit whose app the functions run, in full: 40 hex digits."""
+    """Commit whose app the functions run, in full."""
     images: dict[str, str] = Field(default_factory=dict)
     """Image by digest of each container service, as that version had it."""
 
