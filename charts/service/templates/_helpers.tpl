@@ -1,6 +1,10 @@
-{{/* Name of the release's objects. */}}
+{{/* Name of the release's objects. Helm allows releases names that no Service may have. */}}
 {{- define "service.fullname" -}}
-{{ .Values.fullnameOverride | default .Release.Name }}
+{{- $name := .Values.fullnameOverride | default .Release.Name }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) }}
+{{- fail (printf "The release is called %s, and a Service's name is a letter, then letters, digits and hyphens. Choose another name, or set fullnameOverride." $name) }}
+{{- end }}
+{{- $name }}
 {{- end }}
 
 {{/* Name of one more object: (list $ "suffix"). Where both together are too long, a hash stands for the end of the first. */}}
@@ -18,7 +22,7 @@
 {{- define "service.selectorLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 {{- with index . 1 }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
@@ -36,8 +40,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{/* Name and namespace and labels: (list $ "name" "component"). */}}
 {{- define "service.metadata" -}}
 {{- $root := index . 0 -}}
-name: {{ index . 1 }}
-namespace: {{ $root.Release.Namespace }}
+name: {{ index . 1 | quote }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "service.labels" (list $root (index . 2)) | nindent 2 }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/* What all pods have in common, as Pod Security's restricted profile wants it. */}}
 {{- define "service.podDefaults" -}}
-serviceAccountName: {{ include "service.serviceAccountName" . }}
+serviceAccountName: {{ include "service.serviceAccountName" . | quote }}
 # The Pod Identity agent brings a token of its own.
 automountServiceAccountToken: false
 # Variables called after other services of the namespace would be taken for settings.
@@ -22,7 +22,7 @@ securityContext:
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- if or .Values.architecture .Values.nodeSelector }}
@@ -31,7 +31,7 @@ nodeSelector:
   kubernetes.io/arch: {{ . }}
   {{- end }}
   {{- range $label, $value := .Values.nodeSelector }}
-  {{ $label }}: {{ $value | quote }}
+  {{ $label | quote }}: {{ $value | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.tolerations }}
@@ -39,7 +39,7 @@ tolerations:
   {{- range . }}
   - operator: {{ .operator | default "Equal" }}
     {{- with .key }}
-    key: {{ . }}
+    key: {{ . | quote }}
     {{- end }}
     {{- with .value }}
     value: {{ . | quote }}
@@ -52,12 +52,12 @@ tolerations:
 volumes:
   - name: tmp
     emptyDir:
-      sizeLimit: {{ .Values.tmpSizeLimit }}
+      sizeLimit: {{ .Values.tmpSizeLimit | quote }}
 {{- end }}
 
 {{/* What all containers have in common. */}}
 {{- define "service.containerDefaults" -}}
-image: {{ printf "%s@%s" .Values.image.repository .Values.image.digest }}
+image: {{ printf "%s@%s" .Values.image.repository .Values.image.digest | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
@@ -87,13 +87,13 @@ env:
   - name: DRAIN_SECONDS
     value: {{ .Values.drainSeconds | int | quote }}
   {{- range $name, $value := .Values.env }}
-  - name: {{ $name }}
+  - name: {{ $name | quote }}
     value: {{ include "service.literal" $value }}
   {{- end }}
 {{- if .Values.externalSecret.enabled }}
 envFrom:
   - secretRef:
-      name: {{ include "service.fullname" . }}
+      name: {{ include "service.fullname" . | quote }}
 {{- end }}
 {{- end }}
 
@@ -119,6 +119,15 @@ topologySpreadConstraints:
 {{- $_ := set $annotations "checksum/external-secret" (include (print $.Template.BasePath "/externalsecret.yaml") . | sha256sum) }}
 {{- end }}
 {{- range $name, $value := merge $annotations .Values.podAnnotations }}
-{{ $name }}: {{ $value | quote }}
+{{ $name | quote }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* What scanners shall not ask of a Deployment, each with its reason. */}}
+{{- define "service.exceptions" -}}
+# Spreading over hosts does what it asks for, and goes on doing it when there are more pods than hosts.
+kube-score/ignore: deployment-has-host-podantiaffinity
+{{- if .Values.externalSecret.enabled }}
+checkov.io/skip1: CKV_K8S_35=The app takes its settings from the environment, on every compute alike
 {{- end }}
 {{- end }}
