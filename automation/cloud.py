@@ -26,6 +26,8 @@ from stacks.load import Resolved, load
 
 _ACCOUNT = "123456789012"
 _LANGUAGE_HOST = "pulumi-language-python"
+_PACKAGES = ("aws", "awsx", "eks", "kubernetes")
+"""The packages that the sandbox serves."""
 
 
 class Cloud(StrEnum):
@@ -137,7 +139,7 @@ def environment(project: Project, stack: str, cloud: Cloud, port: int, state: St
         env["PULUMI_DEBUG_LANGUAGES"] = f"python:{port}"
     if cloud is Cloud.SANDBOX:
         env |= {
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{port},awsx:{port}",
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in _PACKAGES),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(project.local / "home"),
             "PULUMI_STACK": stack,

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from sandbox.control.errors import Refusal
+from sandbox.control.kubernetes_versions import ADDONS, SUPPORTED
 from sandbox.control.lifecycle import EXTERNAL_ZONE
 from sandbox.control.regions import zones
-from sandbox.control.scope import ACCOUNT_ID, Scope
+from sandbox.control.scope import ACCOUNT_ID, CALLER_ARN, Scope
 from sandbox.control.wire import Value, Values
 
 _ID_LENGTH = 21
@@ -48,8 +49,7 @@ def _zones(args: Values, scope: Scope) -> Values:
 
 
 def _caller(_: Values, __: Scope) -> Values:
-    arn = f"arn:aws:iam::{ACCOUNT_ID}:user/sandbox"
-    return {"accountId": ACCOUNT_ID, "arn": arn, "id": ACCOUNT_ID, "userId": "AIDASANDBOXSANDBOX000"}
+    return {"accountId": ACCOUNT_ID, "arn": CALLER_ARN, "id": ACCOUNT_ID, "userId": "AIDASANDBOXSANDBOX000"}
 
 
 def _region(args: Values, scope: Scope) -> Values:
@@ -63,6 +63,15 @@ def _partition(_: Values, scope: Scope) -> Values:
     reverse = ".".join(reversed(suffix.split(".")))
     partition = scope.partition
     return {"dnsSuffix": suffix, "id": partition, "partition": partition, "reverseDnsPrefix": reverse}
+
+
+def _addon_version(args: Values, scope: Scope) -> Values:
+    name, kubernetes = str(args.get("addonName")), str(args.get("kubernetesVersion"))
+    if name not in ADDONS or kubernetes not in SUPPORTED:
+        message = f"reading EKS Add-On version info ({name}, {kubernetes}): couldn't find resource"
+        raise Refusal(message)
+    region = str(args.get("region") or scope.region)
+    return {**args, "id": name, "region": region, "version": ADDONS[name][kubernetes]}
 
 
 def _zone(args: Values, _: Scope) -> Values:
@@ -91,6 +100,7 @@ def _zone(args: Values, _: Scope) -> Values:
 
 
 FUNCTIONS: Mapping[str, Callable[[Values, Scope], Values]] = {
+    "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
     "aws:index/getAvailabilityZones:getAvailabilityZones": _zones,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
     "aws:index/getPartition:getPartition": _partition,

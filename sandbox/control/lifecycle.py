@@ -75,6 +75,11 @@ def carried(kind: ResourceType, old_inputs: Values, outputs: Values, inputs: Val
     gone = {key for key in old_inputs if key not in inputs and key not in kept}
     result = {key: value for key, value in outputs.items() if key not in gone}
     result.update((key, copy.deepcopy(value)) for key, value in inputs.items() if key != DEFAULTS)
+    for path, _ in kind.unset:
+        block, value = paths.first(result, path[:-1]), paths.first(outputs, path)
+        # In a list nothing tells which element was which.
+        if path[1:] and paths.EACH not in path and isinstance(block, dict) and value is not None:
+            block.setdefault(path[-1], copy.deepcopy(value))
     return result
 
 

@@ -49,6 +49,7 @@ _MISSING = {
     "aws:ec2/vpc:Vpc": ("InvalidVpcID.NotFound", "The vpc ID '{handle}' does not exist"),
     "aws:ecs/cluster:Cluster": ("ClusterNotFoundException", "Cluster not found: {handle}"),
     "aws:ecs/taskDefinition:TaskDefinition": ("ClientException", "TaskDefinition not found: {handle}"),
+    "aws:eks/cluster:Cluster": ("ResourceNotFoundException", "No cluster found for name: {handle}."),
     "aws:iam/role:Role": ("NoSuchEntity", "The role with name {handle} cannot be found"),
     "aws:kms/key:Key": ("NotFoundException", "Invalid keyId '{handle}'"),
     "aws:lambda/function:Function": ("ResourceNotFoundException", "Function not found: {handle}"),
@@ -73,6 +74,16 @@ _TAKEN = {
         "The repository with name '{name}' already exists in the registry with id '123456789012'",
     ),
     "aws:ecs/service:Service": ("InvalidParameterException", "Creation of service was not idempotent: {name}"),
+    "aws:eks/accessEntry:AccessEntry": (
+        "ResourceInUseException",
+        "The specified access entry resource is already in use on this cluster.",
+    ),
+    "aws:eks/addon:Addon": ("ResourceInUseException", "Addon already exists: {name}"),
+    "aws:eks/cluster:Cluster": ("ResourceInUseException", "Cluster already exists with name: {name}"),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": (
+        "ResourceInUseException",
+        "Association already exists for the service account {name} of this namespace",
+    ),
     "aws:iam/policy:Policy": (
         "EntityAlreadyExists",
         "A policy called {name} already exists. Duplicate names are not allowed.",

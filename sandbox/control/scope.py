@@ -17,6 +17,8 @@ from sandbox.control.regions import REGIONS, partition
 from sandbox.control.wire import Value, Values
 
 ACCOUNT_ID = "123456789012"
+CALLER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/sandbox"
+"""Who deploys to the account."""
 GLOBAL = "aws-global"
 
 

@@ -21,8 +21,13 @@ from sandbox.control.wire import UNKNOWN, Value, Values
 
 Lookup = Callable[[str, str], Value]
 
-_DRAW = re.compile(r"(hex|digits|alnum)(\d+)(:\w+)?$")
-_ALPHABETS = {"hex": "0123456789abcdef", "digits": string.digits, "alnum": string.ascii_lowercase + string.digits}
+_DRAW = re.compile(r"(hex|HEX|digits|alnum)(\d+)(:\w+)?$")
+_ALPHABETS = {
+    "hex": "0123456789abcdef",
+    "HEX": "0123456789ABCDEF",
+    "digits": string.digits,
+    "alnum": string.ascii_lowercase + string.digits,
+}
 _NAMES = re.compile(r"\{([A-Za-z][\w.]*)(?::([^{}:]*))?")
 _FUNCTIONS = frozenset({"lookup", "case", "after", "crc32"})
 

@@ -337,7 +337,7 @@ def test_a_child_that_failed_ends_the_expansion(engine: _Engine) -> None:
 
 
 def test_other_components_are_refused_by_name() -> None:
-    assert {"awsx:ec2:Vpc"} == SERVED
+    assert {"awsx:ec2:Vpc", "eks:index:Cluster"} == SERVED
     with pytest.raises(Refusal, match="does not serve the component awsx:ecr:Repository"):
         expand(provider_pb2.ConstructRequest(type="awsx:ecr:Repository", name="images"))
 

@@ -39,6 +39,7 @@ NAME_LIMITS = {
     "aws:ecr/repository:Repository": 256,
     "aws:ecs/cluster:Cluster": 255,
     "aws:ecs/service:Service": 255,
+    "aws:eks/cluster:Cluster": 100,
     "aws:iam/role:Role": 64,
     "aws:iam/rolePolicy:RolePolicy": 128,
     "aws:kms/alias:Alias": 256,
@@ -53,7 +54,7 @@ NAME_LIMITS = {
 
 RANGE = r"(-?\d+(\.\d+)?)?\.\.(-?\d+(\.\d+)?)?"
 PLACEHOLDER = re.compile(r"\{([A-Za-z][^{}]*)\}")
-FIXED = re.compile(r"id|account|region|partition|uuid|now|(hex|digits|alnum)\d+(:\w+)?")
+FIXED = re.compile(r"id|account|region|partition|uuid|now|(hex|HEX|digits|alnum)\d+(:\w+)?")
 
 every_type = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.token)
 
@@ -240,6 +241,7 @@ def test_the_exceptions_to_create_before_delete() -> None:
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     }
     assert {kind.token for kind in TYPES if kind.framework} == {
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sandbox.control.errors import Refusal
+from sandbox.control.expand.eks import expand_cluster
 from sandbox.control.expand.monitor import connected
 from sandbox.control.expand.vpc import expand_vpc
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVED", "Refusal", "expand"]
 
-_EXPANSIONS = {"awsx:ec2:Vpc": expand_vpc}
+_EXPANSIONS = {"awsx:ec2:Vpc": expand_vpc, "eks:index:Cluster": expand_cluster}
 SERVED: frozenset[str] = frozenset(_EXPANSIONS)
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.control.errors import Refusal
+from sandbox.control.expand import readers
 from sandbox.control.expand.layout import STRATEGIES
 from sandbox.control.expand.specs import TYPES, SubnetSpec
-from sandbox.control.wire import UNKNOWN, Bag, Path, Value
+from sandbox.control.wire import Bag, Path, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _NAT_STRATEGIES = ("None", "Single", "OnePerAz")
 _PASSED_ON = ("enableDnsHostnames", "enableDnsSupport", "enableNetworkAddressUsageMetrics", "instanceTenancy")
@@ -53,23 +54,25 @@ def vpc_arguments(bag: Bag) -> VpcArguments:
         Refusal: An argument is not served, or has no plain value where one is needed.
     """
     inputs = {name: value for name, value in bag.values.items() if value is not None}
-    _refuse_unserved(inputs, _KNOWN, "awsx:ec2:Vpc")
+    readers.refuse_unserved(inputs, _KNOWN, "awsx:ec2:Vpc")
     for name in sorted(bag.secret_roots().intersection(_PLAIN)):
-        raise _not_plain(name)
+        raise readers.not_plain(name)
     if inputs.get("availabilityZoneNames") and inputs.get("numberOfAvailabilityZones"):
         raise Refusal("Only one of [availabilityZoneNames] and [numberOfAvailabilityZones] can be specified")
-    nat = _mapping(inputs.get("natGateways"), "natGateways")
-    _refuse_unserved(nat, _KNOWN_OF_NAT, "natGateways")
-    specs = _list(inputs.get("subnetSpecs"), "subnetSpecs")
+    nat = readers.mapping(inputs.get("natGateways"), "natGateways")
+    readers.refuse_unserved(nat, _KNOWN_OF_NAT, "natGateways")
+    specs = readers.listed(inputs.get("subnetSpecs"), "subnetSpecs")
     return VpcArguments(
-        cidr=_text(inputs, "cidrBlock") or VpcArguments.cidr,
-        zones=_texts(inputs, "availabilityZoneNames"),
-        zone_count=_number(inputs, "numberOfAvailabilityZones"),
-        zone_mask=_number(inputs, "availabilityZoneCidrMask", most=_WIDEST),
-        nat=_choice(nat, "strategy", _NAT_STRATEGIES, "natGateways.strategy") or VpcArguments.nat,
-        allocation_ids=tuple(_list(nat.get("elasticIpAllocationIds"), "natGateways.elasticIpAllocationIds") or ()),
+        cidr=readers.text(inputs, "cidrBlock") or VpcArguments.cidr,
+        zones=readers.texts(inputs, "availabilityZoneNames"),
+        zone_count=readers.number(inputs, "numberOfAvailabilityZones"),
+        zone_mask=readers.number(inputs, "availabilityZoneCidrMask", most=_WIDEST),
+        nat=readers.choice(nat, "strategy", _NAT_STRATEGIES, "natGateways.strategy") or VpcArguments.nat,
+        allocation_ids=tuple(
+            readers.listed(nat.get("elasticIpAllocationIds"), "natGateways.elasticIpAllocationIds") or ()
+        ),
         specs=None if specs is None else tuple(_spec(index, spec) for index, spec in enumerate(specs)),
-        strategy=_choice(inputs, "subnetStrategy", STRATEGIES) or VpcArguments.strategy,
+        strategy=readers.choice(inputs, "subnetStrategy", STRATEGIES) or VpcArguments.strategy,
         tags=inputs.get("tags"),
         passed_on={name: inputs[name] for name in _PASSED_ON if name in inputs},
         secrets=frozenset(("allocationId",) if path[0] == "natGateways" else path for path in bag.secrets),
@@ -78,91 +81,16 @@ def vpc_arguments(bag: Bag) -> VpcArguments:
 
 def _spec(index: int, given: Value) -> SubnetSpec:
     where = f"subnetSpecs[{index}]"
-    spec = _mapping(given, where)
-    _refuse_unserved(spec, _KNOWN_OF_SPEC, where)
-    kind = _choice(spec, "type", TYPES, f"{where}.type")
+    spec = readers.mapping(given, where)
+    readers.refuse_unserved(spec, _KNOWN_OF_SPEC, where)
+    kind = readers.choice(spec, "type", TYPES, f"{where}.type")
     if kind is None:
         raise Refusal(f"{where} has no type: give one of {', '.join(TYPES)}.")
     return SubnetSpec(
         type=kind,
-        name=_text(spec, "name", f"{where}.name"),
-        mask=_number(spec, "cidrMask", f"{where}.cidrMask", most=_WIDEST),
-        size=_number(spec, "size", f"{where}.size"),
-        blocks=_texts(spec, "cidrBlocks", f"{where}.cidrBlocks"),
+        name=readers.text(spec, "name", f"{where}.name"),
+        mask=readers.number(spec, "cidrMask", f"{where}.cidrMask", most=_WIDEST),
+        size=readers.number(spec, "size", f"{where}.size"),
+        blocks=readers.texts(spec, "cidrBlocks", f"{where}.cidrBlocks"),
         tags=spec.get("tags"),
-    )
-
-
-def _refuse_unserved(given: Iterable[str], known: tuple[str, ...], where: str) -> None:
-    unserved = sorted(set(given) - set(known))
-    if unserved:
-        raise Refusal(
-            f"The sandbox does not serve {', '.join(unserved)} of {where}. It serves {', '.join(sorted(known))}; "
-            "use the resources of pulumi_aws for the rest."
-        )
-
-
-def _plain(value: Value, where: str) -> Value:
-    if value == UNKNOWN:
-        raise _not_plain(where)
-    return value
-
-
-def _mapping(given: Value, where: str) -> Mapping[str, Value]:
-    value = _plain(given, where)
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return {name: item for name, item in value.items() if item is not None}
-    raise _wrong(where, "an object")
-
-
-def _list(given: Value, where: str) -> list[Value] | None:
-    value = _plain(given, where)
-    if value is None or isinstance(value, list):
-        return value
-    raise _wrong(where, "a list")
-
-
-def _text(given: Mapping[str, Value], name: str, where: str = "") -> str | None:
-    value = _plain(given.get(name), where or name)
-    if value is None or isinstance(value, str):
-        return value
-    raise _wrong(where or name, "a text")
-
-
-def _texts(given: Mapping[str, Value], name: str, where: str = "") -> tuple[str, ...] | None:
-    items = _list(given.get(name), where or name)
-    if items is None:
-        return None
-    texts = tuple(item for item in items if isinstance(_plain(item, where or name), str))
-    if len(texts) == len(items):
-        return tuple(map(str, texts))
-    raise _wrong(where or name, "a list of texts")
-
-
-def _number(given: Mapping[str, Value], name: str, where: str = "", most: int | None = None) -> int | None:
-    value = _plain(given.get(name), where or name)
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= (value if most is None else most):
-        return value
-    raise _wrong(where or name, "a whole number" + ("" if most is None else f" from 0 to {most}"))
-
-
-def _choice(given: Mapping[str, Value], name: str, allowed: tuple[str, ...], where: str = "") -> str | None:
-    text = _text(given, name, where)
-    found = {choice.lower(): choice for choice in allowed}.get((text or "").lower())
-    if text is not None and found is None:
-        raise _wrong(where or name, f"one of {', '.join(allowed)}, not '{text}'")
-    return found
-
-
-def _wrong(where: str, expected: str) -> Refusal:
-    return Refusal(f"{where} must be {expected}.")
-
-
-def _not_plain(where: str) -> Refusal:
-    return Refusal(
-        f"{where} decides which resources exist: give it a plain value, neither a secret nor another resource's output."
     )

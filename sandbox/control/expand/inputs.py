@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import struct_pb2
 
-from sandbox.control.wire import SIGNATURE, UNKNOWN, Bag, read
+from sandbox.control.wire import SIGNATURE, UNKNOWN, Bag, Value, read
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto import provider_pb2
@@ -22,6 +22,17 @@ def read_inputs(request: provider_pb2.ConstructRequest) -> Bag:
     for value in inputs.fields.values():
         _lower(value)
     return read(inputs)
+
+
+def merged(*maps: Value) -> Value:
+    """Lay maps over each other, later wins; one that is not known makes the whole so."""
+    result: dict[str, Value] = {}
+    for layer in maps:
+        if layer == UNKNOWN:
+            return UNKNOWN
+        if isinstance(layer, dict):
+            result |= layer
+    return result
 
 
 def _lower(value: struct_pb2.Value) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import grpc
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # Used only when the program gave no aws provider: the real package pins a version of its own, so that its children
 # get a second default provider. Its registry says which; any 7.x behaves the same here.
 PINNED_AWS = "7.8.0"
+# The eks package pins one for the provider that it makes; any 4.x behaves the same here.
+_PINNED_KUBERNETES = "4.23.0"
 _REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
 _SUCCESS = resource_pb2.SUCCESS
 _OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
@@ -29,10 +32,11 @@ _OPTIONS = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 
 @dataclass(frozen=True)
 class Registered:
-    """A custom resource the engine knows; its `id` is unknown until it exists."""
+    """A resource the engine knows; its `id`, and what it learns only then, are unknown until it exists."""
 
     urn: str
     id: str
+    outputs: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def reference(self) -> Value:
@@ -42,19 +46,23 @@ class Registered:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """A resource of the aws package to be registered.
+    """A resource to be registered: of the aws package, a component, or a provider.
 
     `links` are the properties that hold another resource's id. `uses` says what resources properties came from and
-    `secrets` which paths are secret; either may name properties that this child does not have.
+    `secrets` which paths are secret; either may name properties that this child does not have. `after` is what must
+    exist before, `ignored` the properties that the engine leaves as they were made.
     """
 
     type: str
     name: str
     parent: Registered | str
-    links: Mapping[str, Registered]
-    inputs: Mapping[str, Value]
-    uses: Mapping[str, Sequence[str]]
-    secrets: Iterable[Path]
+    links: Mapping[str, Registered] = field(default_factory=dict)
+    inputs: Mapping[str, Value] = field(default_factory=dict)
+    uses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    secrets: Iterable[Path] = ()
+    after: Sequence[Registered] = ()
+    ignored: Sequence[str] = ()
+    custom: bool = True
 
 
 class Monitor:
@@ -100,26 +108,31 @@ class Monitor:
         if failed:
             # The engine said why. Going on would hand the program identifiers that do not exist.
             raise Refusal(f"{', '.join(failed)} could not be created, and the rest of the component needs it.")
-        return [Registered(answer.urn, answer.id or UNKNOWN) for answer in answers]
+        return [Registered(answer.urn, answer.id or UNKNOWN, read(answer.object).values) for answer in answers]
 
     def _message(self, child: Child) -> resource_pb2.RegisterResourceRequest:
         parent = [child.parent.urn] if isinstance(child.parent, Registered) else []
         uses = {name: list(child.uses.get(name, ())) for name in child.inputs}
         uses |= {name: [source.urn] for name, source in child.links.items()}
         inputs = {**child.inputs, **{name: source.id for name, source in child.links.items()}}
+        after = [one.urn for one in child.after]
+        is_aws = child.type.startswith("aws:")
+        is_kubernetes = child.type == "pulumi:providers:kubernetes"
         return resource_pb2.RegisterResourceRequest(
             type=child.type,
             name=child.name,
             parent=child.parent.urn if isinstance(child.parent, Registered) else child.parent,
-            custom=True,
+            custom=child.custom,
             object=write(inputs, child.secrets),
-            dependencies=sorted({*parent, *chain.from_iterable(uses.values())}),
+            dependencies=sorted({*parent, *after, *chain.from_iterable(uses.values())}),
             propertyDependencies={
                 name: resource_pb2.RegisterResourceRequest.PropertyDependencies(urns=sorted(urns))
                 for name, urns in uses.items()
             },
-            provider=self._aws,
-            version=self._version,
+            provider=self._aws if is_aws else "",
+            version=self._version if is_aws else _PINNED_KUBERNETES if is_kubernetes else "",
+            providers={} if child.custom else dict(self._request.providers),
+            ignoreChanges=child.ignored,
             aliasSpecs=True,
             parentStackTraceHandle=self._request.stack_trace_handle,
             acceptSecrets=True,
@@ -128,11 +141,11 @@ class Monitor:
             supportsResultReporting=True,
         )
 
-    def invoke(self, function: str) -> Mapping[str, Value]:
+    def invoke(self, function: str, args: Mapping[str, Value] = MappingProxyType({})) -> Mapping[str, Value]:
         """Call a function of the aws package, with the provider that the children get."""
         message = resource_pb2.ResourceInvokeRequest(
             tok=function,
-            args=struct_pb2.Struct(),
+            args=write(args),
             provider=self._aws,
             version=self._version,
             acceptResources=True,
@@ -143,11 +156,11 @@ class Monitor:
             raise Refusal(f"{function} failed: " + "; ".join(failure.reason for failure in answer.failures))
         return read(getattr(answer, "return")).values
 
-    def finish(self, urn: str) -> None:
-        """Say that the component has all its children; like the real package, keep no outputs in its state."""
+    def finish(self, urn: str, outputs: Mapping[str, Value] = MappingProxyType({})) -> None:
+        """Say that a component has all its children, and what the state keeps of its outputs."""
         with _answering():
             self._stub.RegisterResourceOutputs(
-                resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=struct_pb2.Struct())
+                resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=write(outputs))
             )
 
 

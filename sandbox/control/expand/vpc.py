@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sandbox.control.errors import Refusal
 from sandbox.control.expand.arguments import VpcArguments, vpc_arguments
-from sandbox.control.expand.inputs import read_inputs
+from sandbox.control.expand.inputs import merged, read_inputs
 from sandbox.control.expand.layout import Layout, Request, Subnet, divide
 from sandbox.control.expand.monitor import Child, Monitor, Registered
 from sandbox.control.expand.outputs import BY_RANK, Children, response
 from sandbox.control.expand.specs import UNUSED
-from sandbox.control.wire import UNKNOWN, Value
+from sandbox.control.wire import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,11 +169,11 @@ class _Vpc:
             "cidrBlock": str(subnet.block),
             "mapPublicIpOnLaunch": subnet.type == "Public",
         }
-        tags = _merged(self._shared_tags(), subnet.tags, {"Name": subnet.name, "SubnetType": subnet.type})
+        tags = merged(self._shared_tags(), subnet.tags, {"Name": subnet.name, "SubnetType": subnet.type})
         return self._child("subnet", subnet.name, vpc, {"vpcId": vpc}, inputs, tags=tags)
 
     def _table(self, vpc: Registered, subnet: Subnet, parent: Registered) -> Child:
-        tags = _merged(self._shared_tags(), {"Name": subnet.name, "SubnetType": subnet.type})
+        tags = merged(self._shared_tags(), {"Name": subnet.name, "SubnetType": subnet.type})
         return self._child("routeTable", subnet.name, parent, {"vpcId": vpc}, tags=tags)
 
     def _nat_gateway(self, zone: int, host: Registered, addresses: Sequence[Registered]) -> Child:
@@ -207,18 +207,7 @@ class _Vpc:
         return f"{self.name}-{zone + 1}"
 
     def _zone_tags(self, zone: int) -> Value:
-        return _merged(self.arguments.tags, {"Name": self._numbered(zone)})
+        return merged(self.arguments.tags, {"Name": self._numbered(zone)})
 
     def _shared_tags(self) -> Value:
-        return _merged({"Name": self.name}, self.arguments.tags)
-
-
-def _merged(*maps: Value) -> Value:
-    """Lay maps over each other, later wins; one that is not known makes the whole so."""
-    merged: dict[str, Value] = {}
-    for layer in maps:
-        if layer == UNKNOWN:
-            return UNKNOWN
-        if isinstance(layer, dict):
-            merged |= layer
-    return merged
+        return merged({"Name": self.name}, self.arguments.tags)

@@ -7,6 +7,7 @@ from sandbox.control.hooks.acm import Certificate, CertificateValidation
 from sandbox.control.hooks.base import Hook
 from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
 from sandbox.control.hooks.ecs import EcsService, TaskDefinition
+from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addon, Cluster
 from sandbox.control.hooks.lambda_ import Alias, Function
 from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
 
@@ -17,6 +18,10 @@ HOOKS: dict[str, Hook] = {
     "default_security_group": DefaultSecurityGroup(),
     "ecs_service": EcsService(),
     "eip": Eip(),
+    "eks_access_entry": AccessEntry(),
+    "eks_access_policy_association": AccessPolicyAssociation(),
+    "eks_addon": Addon(),
+    "eks_cluster": Cluster(),
     "function": Function(),
     "listener": Listener(),
     "listener_rule": ListenerRule(),
