@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.control.facts import ResourceType
 from sandbox.control.hooks.acm import Certificate, CertificateValidation
+from sandbox.control.hooks.apigateway import RestApi, RestDeployment, RestStage
 from sandbox.control.hooks.base import Hook
 from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
 from sandbox.control.hooks.ecs import EcsService, TaskDefinition
@@ -27,6 +28,9 @@ HOOKS: dict[str, Hook] = {
     "listener_rule": ListenerRule(),
     "load_balancer": LoadBalancer(),
     "nat_gateway": NatGateway(),
+    "rest_api": RestApi(),
+    "rest_deployment": RestDeployment(),
+    "rest_stage": RestStage(),
     "route": Route(),
     "subnet": Subnet(),
     "target_group": TargetGroup(),
