@@ -55,12 +55,12 @@ class Session:
     state: State | None = None
     """Where the state is, when that is neither where the tracked files say nor the sandbox's own folder."""
 
-    def aws_client(self, service: str) -> Any:  # noqa: ANN401 boto3 has no types of its own
-        """Return a boto3 client for a service, in the stack's region."""
+    def aws_client(self, service: str, region: str = "") -> Any:  # noqa: ANN401 boto3 has no types of its own
+        """Return a boto3 client for a service, in the stack's region unless another is named."""
         import boto3  # noqa: PLC0415 a quarter of a second that most commands do not need
 
-        region = _config(self.project, self.stack, self.state).get("aws:region", "us-east-1")
-        options = {"region_name": str(region)}
+        own = _config(self.project, self.stack, self.state).get("aws:region", "us-east-1")
+        options = {"region_name": region or str(own)}
         if self.endpoint is not None:
             options |= {
                 "endpoint_url": self.endpoint,
