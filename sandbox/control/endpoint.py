@@ -1,8 +1,8 @@
 """The part of AWS's own API that operator commands use, over HTTP, answered from the account.
 
 Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
-aliases of a function, the route tables and rules of EC2, and what `signals.py` says of target groups; any other call is
-refused by name.
+aliases of a function, the route tables and rules of EC2, images of a registry, and what `signals.py` says of target
+groups; any other call is refused by name.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from sandbox.control import signals
+from sandbox.control import faults, signals
 from sandbox.control.account import Account, Resource
 from sandbox.control.regions import partition
 from sandbox.control.scope import ACCOUNT_ID
 
+_IMAGE = "aws:ecr/image:Image"
 _NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
 _RULES = frozenset(
     [
@@ -50,6 +51,13 @@ class _List:
 
 
 _LISTS = (
+    _List(
+        "/restapis/([^/]+)/deployments",
+        "aws:apigateway/deployment:Deployment",
+        "restApi",
+        "item",
+        {"id": "id", "createdDate": "createdDate"},
+    ),
     _List(
         "/v2/apis/([^/]+)/integrations",
         "aws:apigatewayv2/integration:Integration",
@@ -104,9 +112,10 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
             target = self.headers.get("X-Amz-Target", "")
             form = {name: values[0] for name, values in parse_qs(body).items()} if not target else {}
             if target in _JSON_CALLS:
-                self._send(_JSON_CALLS[target](account, json.loads(body)))
-            elif (answer := _in_xml(account, form)) is not None:
-                self._reply(HTTPStatus.BAD_REQUEST if answer is _NO_GROUP else HTTPStatus.OK, _XML, answer)
+                answer = _JSON_CALLS[target](account, json.loads(body))
+                self._send(answer, HTTPStatus.BAD_REQUEST if "__type" in answer else HTTPStatus.OK)
+            elif (text := _in_xml(account, form)) is not None:
+                self._reply(HTTPStatus.BAD_REQUEST if text is _NO_GROUP else HTTPStatus.OK, _XML, text)
             else:
                 action = form.get("Action")
                 self._refuse(target or action or self.path, as_xml=bool(action))
@@ -117,8 +126,8 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
         def _refuse(self, call: str, *, as_xml: bool = False) -> None:
             self._reply(HTTPStatus.BAD_REQUEST, *_refusal(call, as_xml=as_xml))
 
-        def _send(self, document: Document) -> None:
-            self._reply(HTTPStatus.OK, _JSON, json.dumps(document))
+        def _send(self, document: Document, status: HTTPStatus = HTTPStatus.OK) -> None:
+            self._reply(status, _JSON, json.dumps(document))
 
         def _reply(self, status: HTTPStatus, kind: str, text: str) -> None:
             payload = text.encode()
@@ -163,6 +172,15 @@ def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, o
             pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
             found.append({"ResourceARN": arn, "Tags": pairs})
     return {"PaginationToken": "", "ResourceTagMappingList": found}
+
+
+def _images(account: Account, request: Mapping[str, list[Document]]) -> Document:
+    """Answer for images that nobody pushes here: each is there, unless a fault on reading images says otherwise."""
+    wanted = request.get("imageIds") or []
+    if faults.due(account, _IMAGE, "read") is not None:
+        missing = f"The image with imageId {wanted} does not exist within the repository"
+        return {"__type": "ImageNotFoundException", "message": missing}
+    return {"imageDetails": [{"repositoryName": request["repositoryName"], **image} for image in wanted]}
 
 
 def _unsaid_arn(resource: Resource) -> str | None:
@@ -239,6 +257,7 @@ def _item(fields: Mapping[str, object], more: str = "") -> str:
 
 _QUERIES = {"DescribeRouteTables": _route_tables, "DescribeSecurityGroupRules": _rules}
 _JSON_CALLS = {
+    "AmazonEC2ContainerRegistry_V20150921.DescribeImages": _images,
     "GraniteServiceVersion20100801.GetMetricData": signals.metric_data,
     "ResourceGroupsTaggingAPI_20170126.GetResources": _tagged,
 }

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.control import faults
 from sandbox.control.account import Account, Entry
 from sandbox.control.endpoint import endpoint
 from sandbox.control.wire import Values
@@ -132,3 +133,13 @@ def test_any_other_call_is_refused_by_name(client: Client) -> None:
         client("ec2").describe_vpcs()
     with pytest.raises(ClientError, match="/v2/apis"):
         client("apigatewayv2").get_apis()
+
+
+def test_an_image_is_there_unless_a_fault_says_that_it_is_gone(account: Account, client: Client) -> None:
+    asked = {"repositoryName": "team/app", "imageIds": [{"imageDigest": "sha256:" + "1" * 64}]}
+    found = client("ecr").describe_images(**asked)["imageDetails"]
+    assert found == [{"repositoryName": "team/app", "imageDigest": "sha256:" + "1" * 64}]
+    faults.add(account, faults.Rule("aws:ecr/image:Image", "read", "fail"))
+    with pytest.raises(ClientError) as caught:
+        client("ecr").describe_images(**asked)
+    assert caught.value.response["Error"]["Code"] == "ImageNotFoundException"
