@@ -48,6 +48,7 @@ _LISTENER = "(?:app|net)/[^/]+/[^/]+/[^/]+"
 
 BY_TAGS: Mapping[str, _Arn] = {
     "aws:acm/certificate:Certificate": _Arn("acm", "certificate/.+"),
+    "aws:apigateway/restApi:RestApi": _Arn("apigateway", "/restapis/([^/]+)"),
     "aws:apigatewayv2/api:Api": _Arn("apigateway", "/apis/([^/]+)"),
     "aws:apigatewayv2/domainName:DomainName": _Arn("apigateway", "/domainnames/([^/]+)"),
     "aws:apigatewayv2/vpcLink:VpcLink": _Arn("apigateway", "/vpclinks/([^/]+)"),
@@ -81,6 +82,10 @@ BY_TAGS: Mapping[str, _Arn] = {
 # Parts of something that is ours, or named with random letters: nobody else has anything under these ids.
 BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     "aws:acm/certificateValidation:CertificateValidation": lambda _: "0001-01-01 00:00:00 +0000 UTC",
+    "aws:apigateway/methodSettings:MethodSettings": lambda inputs: (
+        f"{inputs['restApi']}-{inputs['stageName']}-{inputs['methodPath']}"
+    ),
+    "aws:apigateway/stage:Stage": lambda inputs: f"ags-{inputs['restApi']}-{inputs['stageName']}",
     "aws:apigatewayv2/stage:Stage": lambda inputs: inputs["name"],
     "aws:appautoscaling/policy:Policy": lambda inputs: inputs["name"],
     "aws:appautoscaling/scheduledAction:ScheduledAction": lambda inputs: (
@@ -121,6 +126,7 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
 }
 
 REPEATABLE: Mapping[str, str] = {
+    "aws:apigateway/account:Account": "an account has one in a region, which every call overwrites",
     "aws:ecr/replicationConfiguration:ReplicationConfiguration": "a registry has one, which every call overwrites",
 }
 """Types that need no search, with the reason why making them once more does no harm."""
@@ -181,6 +187,13 @@ def _identifying(inputs: Values) -> Mapping[str, str]:
     return {key: tags[key] for key in _IDENTIFYING_TAGS} if tags.keys() >= set(_IDENTIFYING_TAGS) else {}
 
 
+def _deployments(client: Client, inputs: Values) -> Iterable[str]:
+    # Copies of one API, of which the newest may be the one that is missed.
+    pages = client("apigateway").get_paginator("get_deployments").paginate(restApiId=inputs["restApi"])
+    items = [item for page in pages for item in page["items"]]
+    return [item["id"] for item in sorted(items, key=lambda item: item["createdDate"], reverse=True)]
+
+
 def _integrations(client: Client, inputs: Values) -> Iterable[str]:
     pages = client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=inputs["apiId"])
     for item in (item for page in pages for item in page["Items"]):
@@ -228,6 +241,7 @@ def _route_table_associations(client: Client, inputs: Values) -> Iterable[str]:
 
 
 BY_LISTING: Mapping[str, Callable[[Client, Values], Iterable[str]]] = {
+    "aws:apigateway/deployment:Deployment": _deployments,
     "aws:apigatewayv2/apiMapping:ApiMapping": _mappings,
     "aws:apigatewayv2/integration:Integration": _integrations,
     "aws:apigatewayv2/route:Route": _routes,
