@@ -10,10 +10,11 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 BIN := .venv/bin
+CHART := charts/service
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor up down test lint format types fuzz bench verify-aws lock clean
+.PHONY: help setup doctor up down test lint chart format types fuzz bench verify-aws lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +35,15 @@ down: setup ## destroy what a stack has
 test: setup ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup ## check style, and the workflows
+lint: setup ## check style, the workflows and the chart
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(PYTHON) -m automation.toolchain.actionlint
+	@for values in $(CHART)/ci/*.yaml; do $(BIN)/helm lint --strict --quiet --values $$values $(CHART) || exit; done
+
+chart: setup ## check the chart with kube-score, checkov (190 MB) and every combination of its switches
+	@$(PYTHON) -m automation.toolchain.kube_score
+	@MODESHIFT_CHECKOV=1 MODESHIFT_CHART_SWEEP=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/charts
 
 format: setup ## put style right where that needs no thought
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from automation.bootstrap import next_steps
-from automation.toolchain import actionlint
+from automation.toolchain.actionlint import ACTIONLINT
 from tests.test_docs import unknown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def test_what_zizmor_shall_not_say_is_one_thing_with_its_reason() -> None:
 
 
 def linted(folder: Path) -> str:
-    program = actionlint.cached()
+    program = ACTIONLINT.cached()
     if not program.is_file():
         pytest.skip("actionlint is not built: make lint does it")
     return judged(str(program), cwd=folder)

@@ -1,7 +1,4 @@
-"""actionlint, which checks workflows: built from `tools/actionlint`, cached for all checkouts.
-
-`python3 -m automation.toolchain.actionlint` checks this checkout's workflows.
-"""
+"""actionlint, which checks workflows. `python3 -m automation.toolchain.actionlint` checks this checkout's."""
 
 from __future__ import annotations
 
@@ -11,43 +8,11 @@ import sys
 from pathlib import Path
 
 from automation.errors import UserError
-from automation.toolchain import go
-from automation.toolchain.places import ROOT, TOOLS, VENV, cache
-from automation.toolchain.work import Steps, drafts, say
+from automation.toolchain.go_tool import GoTool
+from automation.toolchain.places import ROOT, VENV
+from automation.toolchain.work import Steps, say
 
-MODULE = TOOLS / "actionlint"
-_PACKAGES = 105
-_BY_HAND = "Or install Go yourself and run the same command again."
-
-
-def cached() -> Path:
-    """Return where actionlint of the pinned version is kept."""
-    return cache() / "actionlint" / go.pinned(MODULE)[1] / "actionlint"
-
-
-def ensure(steps: Steps) -> Path:
-    """Build actionlint unless it is there, and return where it is.
-
-    Raises:
-        UserError: it cannot be built.
-    """
-    target = cached()
-    if target.is_file():
-        return target
-    with steps.step(f"actionlint {target.parent.name}"), drafts(cache() / "actionlint") as draft:
-        if not target.is_file():
-            go.build(
-                MODULE,
-                "cmd/actionlint",
-                draft / "actionlint",
-                draft,
-                flags=("-ldflags=-s -w",),
-                packages=_PACKAGES,
-                otherwise=_BY_HAND,
-            )
-            target.parent.mkdir(exist_ok=True)
-            (draft / "actionlint").replace(target)
-    return target
+ACTIONLINT = GoTool("actionlint", packages=105)
 
 
 def check(program: Path, folder: Path) -> int:
@@ -58,7 +23,7 @@ def check(program: Path, folder: Path) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(check(ensure(Steps()), ROOT))
+        sys.exit(check(ACTIONLINT.ensure(Steps()), ROOT))
     except UserError as error:
         say(f"{error.message}\n{error.hint}".rstrip())
         sys.exit(int(error.code))

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from automation.errors import UserError
-from automation.toolchain import actionlint, go
+from automation.toolchain import go
+from automation.toolchain.actionlint import ACTIONLINT, check
+from automation.toolchain.kube_score import KUBE_SCORE, findings
 from automation.toolchain.places import TOOLS
 from automation.toolchain.work import Steps
 
@@ -38,7 +40,14 @@ def offer(folder: Path, version: str = "1.26.8", code: int = 0) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize(("module", "path"), [(TOOLS, "pulumi/pulumi/pkg/v3"), (actionlint.MODULE, "rhysd/actionlint")])
+@pytest.mark.parametrize(
+    ("module", "path"),
+    [
+        (TOOLS, "pulumi/pulumi/pkg/v3"),
+        (ACTIONLINT.module, "rhysd/actionlint"),
+        (KUBE_SCORE.module, "zegl/kube-score"),
+    ],
+)
 def test_a_module_pins_one_thing_and_every_part_of_it(module: Path, path: str) -> None:
     assert go.pinned(module)[0] == f"github.com/{path}"
     sums = (module / "go.sum").read_text()
@@ -47,43 +56,58 @@ def test_a_module_pins_one_thing_and_every_part_of_it(module: Path, path: str) -
 
 def test_it_is_built_once_as_pinned(place: Path) -> None:
     offer(place)
-    program = actionlint.ensure(Steps())
+    program = ACTIONLINT.ensure(Steps())
     assert program.read_text() == "made\n"
     command, where = (place / "asked").read_text().splitlines()
     assert command.endswith("github.com/rhysd/actionlint/cmd/actionlint")
-    assert where.startswith(f"{actionlint.MODULE} -mod=readonly ")
+    assert where.startswith(f"{ACTIONLINT.module} -mod=readonly ")
     assert list((place / "cache/modeshift/actionlint").glob("draft-*")) == []
 
     (place / "asked").unlink()
-    assert actionlint.ensure(Steps()) == program
+    assert ACTIONLINT.ensure(Steps()) == program
     assert not (place / "asked").exists()
 
 
 def test_what_the_machine_has_of_it_is_not_downloaded_again(place: Path) -> None:
     offer(place)
-    held = place / "mod" / "github.com" / "rhysd" / f"actionlint@v{go.pinned(actionlint.MODULE)[1]}"
+    held = place / "mod" / "github.com" / "rhysd" / f"actionlint@v{go.pinned(ACTIONLINT.module)[1]}"
     held.mkdir(parents=True)
-    actionlint.ensure(Steps())
+    ACTIONLINT.ensure(Steps())
     assert (place / "asked").read_text().strip().endswith(f" {place}/mod")
 
 
 def test_a_build_that_fails_leaves_nothing(place: Path) -> None:
     offer(place, code=1)
     with pytest.raises(UserError, match="failed"):
-        actionlint.ensure(Steps())
-    assert not actionlint.cached().exists()
+        ACTIONLINT.ensure(Steps())
+    assert not ACTIONLINT.cached().exists()
 
 
 def test_a_go_that_is_too_old_is_none(place: Path) -> None:
     offer(place, version="1.20.1")
-    assert go.find(actionlint.MODULE) is None
+    assert go.find(ACTIONLINT.module) is None
     offer(place)
-    assert go.find(actionlint.MODULE) == place / "go"
+    assert go.find(ACTIONLINT.module) == place / "go"
 
 
 def test_findings_end_the_check_with_the_code_of_the_program(place: Path) -> None:
     program = place / "lint"
     program.write_text(f"#!/bin/sh\npwd > {place}/where\nexit 3\n")
     program.chmod(0o755)
-    assert actionlint.check(program, place) == 3
+    assert check(program, place) == 3
     assert (place / "where").read_text().strip() == str(place)
+
+
+def test_what_kube_score_is_content_with_is_no_finding(place: Path) -> None:
+    program = place / "score"
+    program.write_text("#!/bin/sh\necho '[OK] a'\necho '[SKIPPED] b'\necho '[WARNING] c'\ncat\n")
+    program.chmod(0o755)
+    assert findings(program, "[CRITICAL] d\n") == "[WARNING] c\n[CRITICAL] d"
+    assert findings(program, "[OK] d\n") == "[WARNING] c"
+
+
+def test_a_kube_score_that_says_nothing_is_a_finding(place: Path) -> None:
+    program = place / "score"
+    program.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    program.chmod(0o755)
+    assert findings(program, "") == "broken"
