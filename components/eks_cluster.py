@@ -12,6 +12,8 @@ import pulumi_kubernetes as kubernetes
 
 from components.base import Component
 from components.eks_logs import container_logs, control_plane_log_group
+from components.eks_traffic import ClusterTraffic
+from components.eks_values import ARCHITECTURES
 from components.eks_versions import NEWEST, SUPPORTED
 from components.key import CustomerKey
 from components.service import Architecture
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All the logs that a control plane can write."""
-
-ARCHITECTURES: dict[Architecture, str] = {"arm64": "arm64", "x86_64": "amd64"}
-"""What Kubernetes calls a processor."""
 
 _ADMIN_POLICY = "arn:{0}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 _MOST_NAME = 100
@@ -127,6 +126,8 @@ class EksCluster(Component):
         self.cluster_name: pulumi.Output[str] = cluster.eks_cluster.apply(lambda made: made.name)
         self.arn: pulumi.Output[str] = cluster.eks_cluster.apply(lambda made: made.arn)
         self.security_group_id: pulumi.Output[str] = cluster.cluster_security_group_id
+        self.traffic = ClusterTraffic(self, self.security_group_id)
+        self.insights = insights
         self.provider = kubernetes.Provider(
             self.child_name(),
             kubeconfig=cluster.kubeconfig_json,

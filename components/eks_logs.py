@@ -73,7 +73,7 @@ def _configuration(*, insights: bool) -> dict[str, object]:
     return {
         "containerLogs": {"enabled": True},
         "containerInsights": {"enabled": insights},
-        "otelContainerInsights": {"enabled": False},
+        "applicationSignals": {"enabled": False},
         "manager": {"applicationSignals": {"autoMonitor": {"monitorAllServices": False, "restartPods": False}}},
     }
 

@@ -14,7 +14,7 @@ from components.iam import Grant, assume_role_policy, grant
 from components.lambda_alarms import function_alarms
 from components.lambda_network import function_security_group
 from components.lambda_permissions import function_statements
-from components.links import environment
+from components.links import referenced_environment
 from components.service import ImageArtifact, LambdaTarget, ServiceArgs, ZipArtifact
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 ALIAS = "live"
 """What every caller invokes: the version that is live, never the code that was uploaded last."""
-
-SECRETS_VARIABLE = "MODESHIFT_SECRETS"
-"""Where the app finds its secrets' references: a JSON object of variable name to `arn:KEY::`."""
 
 _SMALLEST_STORAGE = 512
 
@@ -161,7 +158,7 @@ class LambdaService(Component):
             timeout=args.timeout,
             publish=True,
             ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=options.storage),
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=function_environment(args)),
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=referenced_environment(args)),
             kms_key_arn=args.key_arn,
             reserved_concurrent_executions=options.reserved_concurrency,
             snap_start=aws.lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if options.snap_start else None,
@@ -210,15 +207,6 @@ class LambdaService(Component):
                 opts=self.opts(),
             )
         return alias
-
-
-def function_environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
-    """Return what a function's process sees; its secrets as references, which the app resolves when it starts."""
-    variables = environment(args)
-    if args.secrets:
-        references = {secret.name: secret.reference for secret in args.secrets}
-        variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)
-    return variables
 
 
 def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:

@@ -10,6 +10,9 @@ import pulumi_aws as aws
 from components.base import Component
 from components.service import Link, ServiceArgs
 
+SECRETS_VARIABLE = "MODESHIFT_SECRETS"
+"""Where the app finds its secrets' references: a JSON object of variable name to `arn:KEY::`."""
+
 
 def environment(args: ServiceArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     """Return the plain environment: what links bring, then the service's own, then what its compute says.
@@ -26,6 +29,15 @@ def environment(args: ServiceArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
         msg = f"{', '.join(twice)}: set as a plain variable and as a secret; a service takes one. Remove the variable."
         raise ValueError(msg)
+    return variables
+
+
+def referenced_environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
+    """Return the environment with secrets as references, where the app itself reads them when it starts."""
+    variables = environment(args)
+    if args.secrets:
+        references = {secret.name: secret.reference for secret in args.secrets}
+        variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)
     return variables
 
 

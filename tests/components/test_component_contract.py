@@ -18,11 +18,13 @@ from components.base import Component
 from components.cluster import Cluster
 from components.domain import DomainName
 from components.eks_cluster import EksCluster
+from components.eks_service import EksService
 from components.fargate_service import FargateService
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.github_roles import GithubRoles
 from components.key import CustomerKey
 from components.lambda_service import LambdaOptions, LambdaService
+from components.load_balancer import LoadBalancer
 from components.naming import fits
 from components.network import Network
 from components.private_bucket import PrivateBucket
@@ -33,6 +35,7 @@ from components.service import ImageArtifact, SecretRef, ServiceArgs, ZipArtifac
 Deploy = Callable[[Callable[[], Any]], Any]
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
+IMAGE = ImageArtifact(reference="123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:1")
 ADMIN = "arn:aws:iam::123456789012:role/deploy"
 BUCKET = "arn:aws:s3:::state"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf"
@@ -46,7 +49,7 @@ def containers() -> None:
     service = FargateService(
         "dev-netprobe",
         ServiceArgs(
-            artifact=ImageArtifact(reference="123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:1"),
+            artifact=IMAGE,
             secrets=[SecretRef(name="GROQ", arn=SECRET, key="groq")],
             key_arn=KEY,
         ),
@@ -91,7 +94,16 @@ def functions() -> None:
 def pods() -> None:
     """Declare a stack of one service in pods with everything that is optional."""
     network = Network("dev-net")
-    EksCluster("dev-eks", network=network, admins=[ADMIN], public_cidrs=["203.0.113.7/32"], deletion_protection=True)
+    cluster = EksCluster(
+        "dev-eks", network=network, admins=[ADMIN], public_cidrs=["203.0.113.7/32"], deletion_protection=True
+    )
+    EksService(
+        "dev-netprobe",
+        ServiceArgs(artifact=IMAGE, secrets=[SecretRef(name="GROQ", arn=SECRET, key="groq")]),
+        cluster=cluster,
+        network=network,
+        load_balancer=LoadBalancer("dev-door", network=network, internal=True),
+    )
 
 
 def account() -> None:

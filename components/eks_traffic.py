@@ -1,0 +1,62 @@
+"""How requests get from load balancers to pods, and from pods to what they use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base import Component
+from components.links import let_in, listening
+from components.service import Link
+
+
+class ClusterTraffic:
+    """The rules of a cluster's security group, children of the cluster's component, each made once.
+
+    In Auto Mode pods have the security group of their cluster, and no other (EKS user guide: auto-networking). What one
+    service needs, the pods of all others have too at this level; network policies keep them apart inside the cluster.
+    """
+
+    def __init__(self, parent: Component, group_id: pulumi.Input[str]) -> None:
+        self._parent = parent
+        self._group_id = group_id
+        self._ports: set[int] = set()
+        self._links: set[str] = set()
+
+    def let_in(self, front: aws.ec2.SecurityGroup, port: int) -> None:
+        """Let a stack's load balancer reach pods at a port."""
+        if port in self._ports:
+            return
+        self._ports.add(port)
+        parent, suffix = self._parent, f"requests-{port}"
+        aws.vpc.SecurityGroupIngressRule(
+            parent.child_name(suffix),
+            security_group_id=self._group_id,
+            description="Requests from the load balancer",
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            referenced_security_group_id=front.id,
+            tags=parent.tags(suffix),
+            opts=parent.opts(),
+        )
+        aws.vpc.SecurityGroupEgressRule(
+            parent.child_name(suffix),
+            security_group_id=front.id,
+            description=f"Requests to pods of {parent.name}",
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            referenced_security_group_id=self._group_id,
+            tags=parent.tags(suffix),
+            opts=parent.opts(),
+        )
+
+    def let_out(self, links: Sequence[Link]) -> None:
+        """Let pods in where links listen; the links of one cluster are told apart by their names."""
+        for link in listening(links):
+            if link.name not in self._links:
+                self._links.add(link.name)
+                let_in(self._parent, link, self._group_id, who=f"Pods of {self._parent.name}")
