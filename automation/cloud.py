@@ -21,7 +21,7 @@ from automation.errors import Exit, UserError
 from automation.project import Project
 from automation.state import State, exists, init_stack, prepare
 from automation.toolchain import pulumi_binary
-from stacks.files import read_stack_file
+from stacks.files import StackFile, read_stack_file
 from stacks.load import Resolved, load
 
 _ACCOUNT = "123456789012"
@@ -208,9 +208,12 @@ def _secrets_provider(project: Project, stack: str) -> str:
     )
 
 
-def settings_of(project: Project, stack: str, cloud: Cloud) -> Resolved:
-    """Return a stack's settings as its program will read them; raises SettingsError when they are wrong."""
-    return load(project.root, stack, fallback=_fallback_settings(cloud))
+def settings_of(project: Project, stack: str, cloud: Cloud, file: StackFile | None = None) -> Resolved:
+    """Return a stack's settings as its program will read them; raises SettingsError when they are wrong.
+
+    `file` stands in for the stack's own, for what it would say.
+    """
+    return load(project.root, stack, fallback=_fallback_settings(cloud), file=file)
 
 
 def _fallback_settings(cloud: Cloud) -> dict[str, object]:

@@ -68,9 +68,17 @@ def preview(session: Session, console: Console, *, refresh: bool = False, save_p
     return _run(session, console, f"previewing {session.stack}", "preview", *options)
 
 
-def up(session: Session, console: Console, expected: Plan | None = None, *, refresh: bool = False) -> Result:
-    """Bring a stack up and read its outputs."""
-    args = ("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []))
+def up(
+    session: Session,
+    console: Console,
+    expected: Plan | None = None,
+    *,
+    refresh: bool = False,
+    targets: Sequence[str] = (),
+) -> Result:
+    """Bring a stack up, or of it only what the URNs in `targets` name, and read its outputs."""
+    chosen = [argument for urn in targets for argument in ("--target", urn)]
+    args = ("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []), *chosen)
     result = _run(session, console, f"bringing up {session.stack}", *args, expected=expected)
     result.outputs = outputs(session) if result.ok else {}
     return result

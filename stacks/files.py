@@ -71,9 +71,18 @@ def read_stack_file(path: FilePath) -> StackFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError([Problem(key=path.name, why=f"cannot be read: {reason}")]) from None
-    reader = _Reader(path.name)
+    return parse_stack_file(path.name, text)
+
+
+def parse_stack_file(name: str, text: str) -> StackFile:
+    """Read a stack file's text.
+
+    Raises:
+        SettingsError: it is no YAML.
+    """
+    reader = _Reader(name)
     config = reader.read(text)
-    return StackFile(config, Positions(path.name, reader.lines), tuple(reader.problems))
+    return StackFile(config, Positions(name, reader.lines), tuple(reader.problems))
 
 
 class _Reader:

@@ -66,14 +66,21 @@ def stack_names(root: FilePath) -> list[str]:
 
 
 def load(
-    root: FilePath, stack: str, *, region: str | None = None, fallback: Mapping[str, str | object] | None = None
+    root: FilePath,
+    stack: str,
+    *,
+    region: str | None = None,
+    fallback: Mapping[str, str | object] | None = None,
+    file: StackFile | None = None,
 ) -> Resolved:
     """Return the settings of a stack from its file; `fallback` is config used where the file says nothing.
+
+    `file` stands in for the one on disk, for what it would say.
 
     Raises:
         SettingsError: there is no such stack, or its settings cannot be used.
     """
-    file = _read(root, stack)
+    file = file or _read(root, stack)
     added = {key: value for key, value in (fallback or {}).items() if key not in file.config}
     resolved = resolve(
         stack,
