@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from policy.checks import at_least, every, is_in, is_set, is_true, must
+from policy.checks import at_least, every, is_in, is_set, is_true, must, when
 from policy.model import Level, Rule, Severity
 from policy.relations import companion
 from policy.values import Value, parsed
 
 HTTP_STAGE = "aws:apigatewayv2/stage:Stage"
+REST_API = "aws:apigateway/restApi:RestApi"
+REST_DOMAIN = "aws:apigateway/domainName:DomainName"
+REST_METHODS = "aws:apigateway/methodSettings:MethodSettings"
 REST_STAGE = "aws:apigateway/stage:Stage"
 ROUTE = "aws:apigatewayv2/route:Route"
+
+
+def _is_modern(value: Value) -> bool:
+    return isinstance(value, str) and value != "TLS_1_0"
 
 
 def _is_object(value: Value) -> bool:
@@ -70,6 +77,51 @@ RULES = (
         check=every(
             must("defaultRouteSettings.throttlingRateLimit", at_least(1), "has no limit of requests a second"),
             must("defaultRouteSettings.throttlingBurstLimit", at_least(1), "has no limit of requests at once"),
+        ),
+    ),
+    Rule(
+        id="MS-API-006",
+        title="REST APIs limit requests",
+        severity=Severity.MEDIUM,
+        level=Level.MANDATORY,
+        types=(REST_METHODS,),
+        remedy="Set `settings.throttlingRateLimit` and `settings.throttlingBurstLimit`.",
+        check=every(
+            must("settings.throttlingRateLimit", at_least(1), "has no limit of requests a second"),
+            must("settings.throttlingBurstLimit", at_least(1), "has no limit of requests at once"),
+        ),
+    ),
+    Rule(
+        id="MS-API-007",
+        title="Every stage of a REST API has limits",
+        severity=Severity.MEDIUM,
+        level=Level.MANDATORY,
+        types=(REST_STAGE,),
+        remedy="Add an `aws.apigateway.MethodSettings` with the limits of MS-API-006.",
+        relation=companion(REST_METHODS, "stageName", "has no limits"),
+    ),
+    Rule(
+        id="MS-API-008",
+        title="REST APIs accept TLS 1.2 at the least",
+        severity=Severity.MEDIUM,
+        level=Level.MANDATORY,
+        frameworks=("CKV_AWS_206", "AWS-0005"),
+        types=(REST_API, REST_DOMAIN),
+        remedy="Set `securityPolicy`: the default of an API, and of an older domain name, is TLS 1.0.",
+        check=must("securityPolicy", _is_modern, "accepts TLS 1.0"),
+    ),
+    Rule(
+        id="MS-API-009",
+        title="Caches of REST APIs are encrypted",
+        severity=Severity.MEDIUM,
+        level=Level.MANDATORY,
+        frameworks=("APIGateway.5", "CKV_AWS_308", "AWS-0002"),
+        types=(REST_METHODS,),
+        remedy="Set `settings.cacheDataEncrypted`.",
+        check=when(
+            "settings.cachingEnabled",
+            is_true,
+            must("settings.cacheDataEncrypted", is_true, "keeps answers in the clear"),
         ),
     ),
 )

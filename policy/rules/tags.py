@@ -10,7 +10,7 @@ REQUIRED = ("Cost-Center", "Environment", "Owner")
 # By service, the kinds that take tags.
 _KINDS = {
     "acm": "certificate:Certificate",
-    "apigateway": "stage:Stage",
+    "apigateway": "domainName:DomainName restApi:RestApi stage:Stage",
     "apigatewayv2": "api:Api domainName:DomainName stage:Stage vpcLink:VpcLink",
     "appautoscaling": "target:Target",
     "cloudwatch": "logGroup:LogGroup metricAlarm:MetricAlarm",
