@@ -62,6 +62,41 @@ def test_one_service_may_move_alone() -> None:
     assert any(text.startswith("a moves from Lambda to Fargate.") for text in texts)
 
 
+KINDS = ("http-api", "rest-api", "alb")
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new) for old in KINDS for new in KINDS if old != new])
+@pytest.mark.parametrize("after", [UNKNOWN, "https://b"])
+def test_another_kind_of_front_door_moves_the_url(old: str, new: str, after: str) -> None:
+    texts = of(events.outputs({"url": "https://a", "frontDoor": old}, {"url": after, "frontDoor": new}))
+    sentence = f"The front door changes from {old} to {new}, and the URL moves with it: the stack has no domain."
+    assert texts[sentence] == "danger"
+    assert any("https://a" in text and text.startswith("The URL") for text in texts)
+
+
+def test_a_domain_keeps_the_url_when_the_front_door_changes() -> None:
+    named = {"url": "https://api.example.com"}
+    texts = of(events.outputs({**named, "frontDoor": "http-api"}, {**named, "frontDoor": "rest-api"}))
+    assert [text for text in texts if "domain" in text or text.startswith("The URL")] == []
+    (sentence,) = texts
+    assert sentence.startswith("The front door changes from http-api to rest-api; its name keeps the URL")
+
+
+@pytest.mark.parametrize("shares", [{"compute": "fargate"}, {"compute": "lambda", "traffic": {"lambda": 90}}])
+def test_a_front_door_changes_alone(shares: dict[str, Any]) -> None:
+    before, after = ({"url": "https://a", "services": {"n": facts}} for facts in ({"compute": "lambda"}, shares))
+    doors = ({"frontDoor": "http-api"}, {"frontDoor": "rest-api"})
+    both = of(events.outputs({**before, **doors[0]}, {**after, **doors[1]}))
+    assert [level for text, level in both.items() if "update of its own" in text] == ["danger"]
+    for one in (of(events.outputs(before, after)), of(events.outputs({**before, **doors[0]}, {**before, **doors[1]}))):
+        assert not any("update of its own" in text for text in one)
+
+
+def test_a_new_deployment_of_an_api_is_how_it_changes() -> None:
+    texts = of(*replacement("aws:apigateway/deployment:Deployment", "dev-front-door"))
+    assert any("a new revision, met by callers when its stage turns to it" in text for text in texts), texts
+
+
 def test_services_that_come_and_go_are_named() -> None:
     texts = of(events.outputs(stack(a="lambda", b="lambda"), stack(a="lambda", c="lambda")))
     assert texts["Removed: b. Nothing answers at their paths."] == "warning"

@@ -9,6 +9,7 @@ from automation.plan.remarks import (
     code,
     data,
     deleted,
+    door,
     downtime,
     exposure,
     mode,
@@ -25,6 +26,7 @@ __all__ = ["Gravity", "Quoted", "Remark", "Words", "kind", "listed", "noun", "re
 _RECOGNISERS: tuple[Callable[[Plan], Iterable[Remark]], ...] = (
     mode.recognise,
     data.recognise,
+    door.recognise,
     url.recognise,
     downtime.recognise,
     exposure.recognise,

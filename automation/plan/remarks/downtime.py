@@ -11,11 +11,13 @@ from automation.plan.remarks.remark import Gravity, Quoted, Remark, because, kin
 # What is missed while it is gone.
 _WITHOUT: Mapping[str, str] = {
     "aws:apigatewayv2/api:Api": "no request gets in",
+    "aws:apigatewayv2/apiMapping:ApiMapping": "requests by the stack's name fail",
     "aws:apigatewayv2/integration:Integration": "the requests it carries fail",
     "aws:apigatewayv2/route:Route": "requests to its path fail",
     "aws:apigatewayv2/stage:Stage": "no request gets in",
     "aws:apigatewayv2/vpcLink:VpcLink": "requests to containers fail",
     "aws:apigateway/restApi:RestApi": "no request gets in",
+    "aws:apigateway/stage:Stage": "no request gets in",
     "aws:ec2/natGateway:NatGateway": "nothing private reaches the internet",
     "aws:ecs/cluster:Cluster": "no container runs",
     "aws:ecs/service:Service": "its service does not answer",

@@ -24,9 +24,7 @@ _MEANING = {
         "cold starts, and more load is met within minutes."
     ),
 }
-_ROUTES = frozenset(
-    {"aws:apigatewayv2/route:Route", "aws:apigateway/integration:Integration", "aws:lb/listenerRule:ListenerRule"}
-)
+_ROUTES = frozenset({"aws:apigatewayv2/route:Route", "aws:apigateway/stage:Stage", "aws:lb/listenerRule:ListenerRule"})
 
 
 def recognise(plan: Plan) -> Iterator[Remark]:

@@ -9,7 +9,11 @@ from automation.plan.remarks.downtime import NETWORK
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, because, kind, listed, noun
 
 # Replacing these is how they are changed: nothing is gone in between and nothing is lost.
-_REVISIONS = frozenset({"aws:ecs/taskDefinition:TaskDefinition", "aws:lambda/layerVersion:LayerVersion"})
+_REVISIONS = {
+    "aws:apigateway/deployment:Deployment": "met by callers when its stage turns to it",
+    "aws:ecs/taskDefinition:TaskDefinition": "rolled out by its service",
+    "aws:lambda/layerVersion:LayerVersion": "rolled out by its service",
+}
 
 
 def recognise(plan: Plan) -> Iterator[Remark]:
@@ -40,5 +44,5 @@ def _gravity(token: str) -> Gravity:
 def _because(token: str, causes: tuple[str, ...], members: list[Change]) -> Words:
     many = len(members) > 1
     subject = (f"{noun(len(members), kind(token))}: " if many else f"{kind(token)} ", *listed(c.name for c in members))
-    end = ", as every change of it is: a new revision, rolled out by its service." if token in _REVISIONS else "."
+    end = f", as every change of it is: a new revision, {_REVISIONS[token]}." if token in _REVISIONS else "."
     return (*subject, " are replaced" if many else " is replaced", *because(causes), end)
