@@ -82,9 +82,12 @@ def test_a_domain_keeps_the_url_when_the_front_door_changes() -> None:
     assert sentence.startswith("The front door changes from http-api to rest-api; its name keeps the URL")
 
 
-@pytest.mark.parametrize("shares", [{"compute": "fargate"}, {"compute": "lambda", "traffic": {"lambda": 90}}])
+@pytest.mark.parametrize(
+    "shares", [{"compute": "fargate"}, {"compute": "lambda", "traffic": {"lambda": 90, "fargate": 10}}]
+)
 def test_a_front_door_changes_alone(shares: dict[str, Any]) -> None:
-    before, after = ({"url": "https://a", "services": {"n": facts}} for facts in ({"compute": "lambda"}, shares))
+    alone = {"compute": "lambda", "traffic": {"lambda": 100}}
+    before, after = ({"url": "https://a", "services": {"n": facts}} for facts in (alone, shares))
     doors = ({"frontDoor": "http-api"}, {"frontDoor": "rest-api"})
     both = of(events.outputs({**before, **doors[0]}, {**after, **doors[1]}))
     assert [level for text, level in both.items() if "update of its own" in text] == ["danger"]

@@ -34,8 +34,16 @@ def _text(outputs: Mapping[str, Value], name: str) -> str:
     return value if isinstance(value, str) and not isinstance(value, Hidden) else ""
 
 
-def _traffic(outputs: Mapping[str, Value]) -> dict[str, object]:
-    """Return which computes each service has, and the shares of a shift."""
+def _services(outputs: Mapping[str, Value]) -> dict[str, Mapping[str, Value]]:
     services = outputs.get("services")
     facts = services.items() if isinstance(services, Mapping) else ()
-    return {str(name): (fact.get("compute"), fact.get("traffic")) for name, fact in facts if isinstance(fact, Mapping)}
+    return {str(name): fact for name, fact in facts if isinstance(fact, Mapping)}
+
+
+def _moves(before: Mapping[str, Mapping[str, Value]], after: Mapping[str, Mapping[str, Value]]) -> bool:
+    """Tell whether a service that stays changes what runs it, or the shares of a shift."""
+    return any(
+        name in after and key in facts and key in after[name] and facts[key] != after[name][key]
+        for name, facts in before.items()
+        for key in ("compute", "traffic")
+    )
