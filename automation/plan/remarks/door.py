@@ -22,10 +22,8 @@ def recognise(plan: Plan) -> Iterator[Remark]:
         yield Remark("door", Gravity.WARNING, (*changes, end))
     else:
         yield Remark("door", Gravity.DANGER, (*changes, ", and the URL moves with it: the stack has no domain."))
-    if _traffic(plan.outputs_before) != _traffic(plan.outputs_after):
-        words = (
-            "Front door and computes change at once: a fault could be either's, and neither can be taken back alone."
-        )
+    if _moves(_services(plan.outputs_before), _services(plan.outputs_after)):
+        words = "Front door and computes change at once: a fault could be either's, and neither goes back alone."
         yield Remark("door", Gravity.DANGER, (words, " Change the front door in an update of its own."))
 
 
