@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -35,8 +36,12 @@ def main() -> int:
     """Serve until told to stop; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--account", type=Path, help="folder of the sandbox's account; without it only programs run")
+    parser.add_argument("--program", type=Path, help="folder of the program, which providers run in")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process does")
     arguments = parser.parse_args()
+    if arguments.program is not None:
+        # As the engine has it for providers that it starts: a chart's folder may be relative to the program's.
+        os.chdir(arguments.program)
     server = grpc.server(ThreadPoolExecutor(_WORKERS), options=_OPTIONS)
     host = LanguageHost(lists_packages=arguments.account is None)
     host.add_to(server)

@@ -56,7 +56,15 @@ def _launch(project: Project) -> tuple[int, int]:
     log = project.sandbox / "attach.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, "--account", str(project.sandbox)],
+            [
+                sys.executable,
+                "-m",
+                _MODULE,
+                "--program",
+                str(project.root),
+                "--account",
+                str(project.sandbox.resolve()),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -121,7 +121,9 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
         engine = Engine(binary, project.root, environment(project, stack, cloud, 0, state))
         yield Session(project, stack, cloud, engine, state=state)
         return
-    arguments = ["--account", str(project.sandbox)] if cloud is Cloud.SANDBOX else []
+    arguments = ["--program", str(project.root)]
+    if cloud is Cloud.SANDBOX:
+        arguments += ["--account", str(project.sandbox.resolve())]
     with _attached(arguments) as process:
         # While it starts, the stack is made ready.
         ensure_stack(project, stack, cloud, state)

@@ -77,6 +77,11 @@ class Transaction:
         for row in self._run(f"{_SELECT} WHERE type = ? AND region = ? ORDER BY key", (kind, region)).fetchall():
             yield _present(row)
 
+    def of_region(self, region: str) -> Iterator[Resource]:
+        """Yield every resource of a region, or of a cluster by its server."""
+        for row in self._run(f"{_SELECT} WHERE region = ? ORDER BY key", (region,)).fetchall():
+            yield _present(row)
+
     def holder(self, kind: str, region: str, name: str) -> int | None:
         """Return the key of the resource that holds a name nobody else may have."""
         statement = "SELECT key FROM taken WHERE name = ? AND type = ? AND region = ?"

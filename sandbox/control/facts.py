@@ -77,6 +77,10 @@ class ResourceType:
     facts: Mapping[str, Any]
 
     @property
+    def package(self) -> str:
+        return self.token.partition(":")[0]
+
+    @property
     def module(self) -> str:
         return module_of(self.token)
 
@@ -176,8 +180,9 @@ class ResourceType:
 
 
 def module_of(token: str) -> str:
-    """Return the service of a type, as in `lb` of `aws:lb/targetGroup:TargetGroup`."""
-    return token.split(":", 2)[1].partition("/")[0]
+    """Return the service of a type, as in `lb` of `aws:lb/targetGroup:TargetGroup`; other packages have none."""
+    package, path, _ = token.split(":", 2)
+    return path.partition("/")[0] if package == "aws" else package
 
 
 class Catalog:

@@ -24,7 +24,9 @@ _ARN_ACCOUNT = 4
 
 
 def region_of(kind: ResourceType, scope: Scope, values: Values) -> str:
-    """Return where a resource is; empty for what is global."""
+    """Return where a resource is: a region, for what is in a cluster that; empty for what is global."""
+    if kind.package == "kubernetes":
+        return scope.region
     region = values.get("region") if kind.regional else ""
     return region if isinstance(region, str) else scope.region
 
@@ -117,7 +119,7 @@ def _operation(
     changed = diff(kind, scope, before, values, state=old.outputs if old else {}).roots
     name = urn.rsplit("::", 1)[-1]
     outputs = copy.deepcopy(values)
-    if region:
+    if kind.regional:
         outputs["region"] = region
     return Operation(verb, kind, scope, account, name, region, values, outputs, old, changed)
 

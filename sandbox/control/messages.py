@@ -19,6 +19,7 @@ _SERVICES = {
     "appautoscaling": ("Application Auto Scaling", "Application AutoScaling"),
     "cloudwatch": ("CloudWatch", "CloudWatch"),
     "ec2": ("EC2", "EC2"),
+    "kubernetes": ("Kubernetes", "Kubernetes"),
     "lambda": ("Lambda", "Lambda"),
     "lb": ("Elastic Load Balancing v2", "ELBv2"),
     "route53": ("Route 53", "Route 53"),
@@ -120,6 +121,7 @@ _TAKEN = {
         "The operation failed because the secret {name} already exists.",
     ),
     "aws:sqs/queue:Queue": ("QueueAlreadyExists", "A queue named {name} already exists."),
+    "kubernetes:helm.sh/v3:Release": ("AlreadyExists", "cannot re-use a name that is still in use: {name}"),
 }
 _IN_USE = {
     "aws:ec2/eip:Eip": (
@@ -159,7 +161,9 @@ def doing(kind: ResourceType, verb: Verb, name: str) -> str:
 
 
 def api_error(kind: ResourceType, verb: Verb, name: str, code: str, text: str) -> Refusal:
-    """Return a refusal by AWS's API."""
+    """Return a refusal by AWS's API; that of a cluster stands for itself."""
+    if kind.package == "kubernetes":
+        return Refusal(text)
     operation = f"{verb.capitalize()}{kind.kind}"
     answer = f"https response error StatusCode: 400, RequestID: {uuid.uuid4()}, api error {code}: {text}"
     return Refusal(f"{doing(kind, verb, name)}: operation error {_services(kind)[0]}: {operation}, {answer}")

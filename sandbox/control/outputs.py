@@ -51,7 +51,7 @@ def _put(block: Values, name: str, source: Value, template: Template) -> None:
 def planned_create(kind: ResourceType, region: str, inputs: Values) -> Values:
     """Return the outputs of a resource that is still to be created: its inputs, and unknowns."""
     outputs = {key: copy.deepcopy(value) for key, value in inputs.items() if key != DEFAULTS}
-    if region:
+    if kind.regional:
         outputs.setdefault("region", region)
     for name in (*kind.computed, *kind.recompute, *(path[0] for path, _ in kind.unset if len(path) == 1)):
         outputs.setdefault(name, UNKNOWN)

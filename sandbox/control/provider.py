@@ -1,4 +1,4 @@
-"""The resource provider that the real engine talks to: packages aws and awsx, backed by the sandbox's account."""
+"""The resource provider that the real engine talks to: aws, awsx, eks and kubernetes, backed by the account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 
-from sandbox.control import faults, lifecycle, paths, wire
+from sandbox.control import faults, kubernetes, lifecycle, paths, wire
 from sandbox.control.account import Account, Resource
 from sandbox.control.check import Request as CheckedRequest
 from sandbox.control.check import check
@@ -28,6 +28,8 @@ from sandbox.control.scope import Scope, Scopes, configured
 from sandbox.control.wire import Bag
 
 _AWS = "pulumi:providers:aws"
+_KUBERNETES = "pulumi:providers:kubernetes"
+_CONFIGURE = {_AWS: configured, _KUBERNETES: kubernetes.configured}
 _MODES: dict[int, Literal["propose", "enforce", "disable"]] = {0: "propose", 1: "enforce", 2: "disable"}
 _CHANGES = {
     "add": (provider_pb2.PropertyDiff.ADD, provider_pb2.PropertyDiff.ADD_REPLACE),
@@ -80,17 +82,22 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         del context
         old, new = wire.read(request.old_inputs).values, wire.read(request.news).values
         changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        if _type_of(request.urn) == _KUBERNETES:
+            replaced = kubernetes.replaced(old, new)
+        else:
+            replaced = ["region"] if replaces_everything(old, new) else []
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
-            replaces=["region"] if replaces_everything(old, new) else [],
+            replaces=replaced,
             diffs=changed,
         )
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        if request.type == _AWS:
-            self._scopes.remember(context.peer(), request.urn, configured(wire.read(request.args).values))
+        configure = _CONFIGURE.get(request.type)
+        if configure:
+            self._scopes.remember(context.peer(), request.urn, configure(wire.read(request.args).values))
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True,
             acceptResources=True,

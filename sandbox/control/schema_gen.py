@@ -1,10 +1,11 @@
-"""Write `schema.json`: property names and types of the served resource types, read from the installed `pulumi_aws`.
+"""Write `schema.json`: property names and types of the served resource types, read from the installed SDKs.
 
 Run `python -m sandbox.control.schema_gen` after the SDK was upgraded or a type was added to the facts. The SDK is
 parsed, not imported: importing its modules takes seconds and the classes only tell Python names at run time.
 
 A type is one string: `string`, `integer`, `number`, `boolean`, `any`, `json` (text or an object that becomes text),
-`asset`, `archive`, `[]T` (list), `{}T` (map) or `#name` (a key of `types`).
+`asset`, `archive`, `[]T` (list), `{}T` (map) or `#name` (a key of `types`). A module is named with its package, as in
+`aws:lb` or `kubernetes:core/v1`.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ _PLAIN = {
     "float": "number",
     "bool": "boolean",
     "Any": "any",
+    "Literal": "string",
 }
 _WRAPPERS = {"Input", "Output", "Optional"}
 _CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
-_PYTHON_KEYWORD_MODULES = {"lambda": "lambda_"}
+_FOLDERS = {"index": ".", "lambda": "lambda_"}
 
 
 class SchemaError(Exception):
@@ -54,19 +56,19 @@ class Object:
 
 
 @cache
-def sdk() -> Path:
-    """Return the folder of the installed SDK."""
-    spec = find_spec("pulumi_aws")
+def sdk(package: str) -> Path:
+    """Return the folder of an installed SDK."""
+    spec = find_spec(f"pulumi_{package}")
     if spec is None or not spec.submodule_search_locations:
-        raise SchemaError("pulumi_aws is not installed; run `pip install pulumi-aws` and try again")
+        raise SchemaError(f"pulumi_{package} is not installed; run `pip install pulumi-{package}` and try again")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
 @cache
 def sources(module: str, file: str) -> Mapping[str, str]:
-    """Return the text of each class of one file of the SDK."""
-    folder = sdk() / _PYTHON_KEYWORD_MODULES.get(module, module) if module != "index" else sdk()
-    path = folder / f"{file}.py"
+    """Return the text of each class of one file of an SDK."""
+    package, _, folder = module.partition(":")
+    path = sdk(package) / _FOLDERS.get(folder, folder) / f"{file}.py"
     text = path.read_text("utf-8") if path.exists() else ""
     _, *parts = _CLASS.split(text)
     return {name: f"class {name}{body}" for name, body in zip(parts[::2], parts[1::2], strict=True)}
@@ -94,8 +96,9 @@ def last_name(node: ast.expr) -> str:
 def nested_name(module: str, text: str) -> str:
     """Return the name of a nested type from the reference to its class, as in `_iam.PolicyStatementArgs`."""
     *scope, name = text.split(".")
-    owner = scope[0].removeprefix("_") if scope and scope[0] != "outputs" else module
-    return f"aws:{owner}/{re.sub(r'Args(Dict)?$', '', name)}"
+    elsewhere = "/".join(part.removeprefix("_") for part in scope if part != "outputs")
+    owner = f"{module.partition(':')[0]}:{elsewhere}" if elsewhere else module
+    return f"{owner}/{re.sub(r'Args(Dict)?$', '', name)}"
 
 
 def union(members: list[ast.expr]) -> str:
@@ -114,10 +117,9 @@ def notation(module: str, node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         # An enumeration of the SDK is text on the wire.
         return "string" if find(module, "_enums", str(node.value)) else f"#{nested_name(module, str(node.value))}"
-    if not isinstance(node, ast.Subscript):
-        name = last_name(node)
-        return _PLAIN.get(name, name.lower())
-    outer = last_name(node.value)
+    outer = last_name(node.value if isinstance(node, ast.Subscript) else node)
+    if outer in _PLAIN or not isinstance(node, ast.Subscript):
+        return _PLAIN.get(outer, outer.lower())
     if outer in _WRAPPERS:
         return notation(module, node.slice)
     if outer == "Sequence":
@@ -163,11 +165,11 @@ def read(module: str, node: ast.ClassDef) -> Object:
 
 def nested(name: str) -> Object:
     """Return a nested type: what its input and its output class hold, and what its input class demands."""
-    module, base = name.removeprefix("aws:").split("/")
+    module, _, base = name.rpartition("/")
     given = find(module, "_inputs", f"{base}Args")
     read_back = find(module, "outputs", base)
     if given is None and read_back is None:
-        raise SchemaError(f"{name} is referred to, but pulumi_aws has no such class")
+        raise SchemaError(f"{name} is referred to, but its SDK has no such class")
     found = Object()
     if read_back is not None:
         found.properties |= read(module, read_back).properties
@@ -184,7 +186,7 @@ def resource(module: str, file: str, base: str) -> tuple[Object, Object]:
     # The SDK says `InitArgs` where a nested type already has the name.
     given = find(module, file, f"{base}InitArgs") or find(module, file, f"{base}Args")
     if shown is None or given is None:
-        raise SchemaError(f"pulumi_aws has no resource class {base} in {module}/{file}.py")
+        raise SchemaError(f"the SDK has no resource class {base} in {module}/{file}.py")
     return read(module, given), read(module, shown)
 
 
@@ -201,12 +203,24 @@ def references(found: Object) -> Iterator[str]:
             yield kind.partition("#")[2]
 
 
+def place(token: str) -> tuple[str, str, str]:
+    """Return the module, file and class of a resource type."""
+    if token == PROVIDER:
+        return "aws:index", "provider", "Provider"
+    package, path, base = token.split(":")
+    if package == "aws":
+        module, _, file = path.partition("/")
+        return f"aws:{module}", re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base
+    module = f"{package}:{re.sub(r'[.][a-z0-9.]+/', '/', path)}"
+    # What the SDK has no class for is a kind that somebody defined.
+    return (module, base, base) if sources(module, base) else (f"{package}:apiextensions", *["CustomResource"] * 2)
+
+
 def served(token: str) -> tuple[Object, Object]:
     """Return the inputs and the outputs of a resource type."""
-    if token == PROVIDER:
-        return resource("index", "provider", "Provider")
-    module, file, base = re.split("[:/]", token)[1:]
-    return resource(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base)
+    inputs, outputs = resource(*place(token))
+    # Of a kind that somebody defined the SDK knows no outputs; they hold what was given.
+    return inputs, outputs if outputs.properties else inputs
 
 
 def build(served_tokens: Iterable[str]) -> Schema:

@@ -67,18 +67,18 @@ class Scopes:
 
     def __init__(self) -> None:
         self._of_peer: dict[str, Scope] = {}
-        self._of_stack: dict[str, Scope] = {}
+        self._of_stack: dict[tuple[str, str], Scope] = {}
         self._lock = Lock()
 
     def remember(self, peer: str, urn: str, scope: Scope) -> None:
         """Keep the scope that a provider was configured with."""
         with self._lock:
             self._of_peer[peer] = scope
-            self._of_stack[_stack(urn)] = scope
+            self._of_stack[_stack(urn), _package(urn)] = scope
 
     def get(self, peer: str, urn: str = "") -> Scope:
         """Return the scope of a request; a connection made anew is served as its stack was last."""
-        scope = self._of_peer.get(peer) or self._of_stack.get(_stack(urn))
+        scope = self._of_peer.get(peer) or self._of_stack.get((_stack(urn), _package(urn)))
         if scope is None:
             message = "The provider has not been configured."
             raise Refusal(message)
@@ -88,3 +88,9 @@ class Scopes:
 def _stack(urn: str) -> str:
     """Return the stack and project of a URN: `urn:pulumi:STACK::PROJECT::…`."""
     return "::".join(urn.split("::")[:2])
+
+
+def _package(urn: str) -> str:
+    """Return the package of a URN's type: `aws` for `…::pulumi:providers:aws::…` and `…::aws:lb/…:…::…`."""
+    kind = "::".join(urn.split("::")[2:3]).rsplit("$", 1)[-1]
+    return kind.rpartition(":")[2] if kind.startswith("pulumi:providers:") else kind.partition(":")[0]

@@ -51,6 +51,7 @@ NAME_LIMITS = {
     "aws:lb/targetGroup:TargetGroup": 32,
     "aws:s3/bucket:Bucket": 63,
     "aws:sqs/queue:Queue": 80,
+    "kubernetes:helm.sh/v3:Release": 53,
 }
 
 RANGE = r"(-?\d+(\.\d+)?)?\.\.(-?\d+(\.\d+)?)?"
@@ -93,7 +94,7 @@ def texts(value: object) -> Iterator[str]:
 
 def test_a_type_stands_in_the_file_of_its_module_and_every_file_is_served() -> None:
     described = {token: stem for stem, entries in FILES.items() for token in entries if not token.startswith("_")}
-    assert {token: token.split(":")[1].split("/")[0] for token in described} == described
+    assert {token: facts_module.module_of(token) for token in described} == described
     assert set(described) == set(CATALOG.tokens)
 
 
@@ -220,8 +221,8 @@ def test_tags_and_policies_are_marked_where_the_sdk_has_them(kind: ResourceType)
 
 @every_type
 def test_secret_outputs_are_those_that_the_sdk_keeps_secret(kind: ResourceType) -> None:
-    module, file, base = re.split("[:/]", kind.token)[1:]
-    source = schema_gen.sources(module, re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower())[base]
+    module, file, base = schema_gen.place(kind.token)
+    source = schema_gen.sources(module, file)[base]
     found = re.search(r"additional_secret_outputs=\[(.*?)\]", source)
     assert kind.secret == set(re.findall(r'"(\w+)"', found[1] if found else ""))
 

@@ -9,6 +9,7 @@ from sandbox.control.hooks.base import Hook
 from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
 from sandbox.control.hooks.ecs import EcsService, TaskDefinition
 from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addon, Cluster
+from sandbox.control.hooks.kubernetes import KubernetesObject, Namespace, Release
 from sandbox.control.hooks.lambda_ import Alias, Function
 from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
 
@@ -24,6 +25,8 @@ HOOKS: dict[str, Hook] = {
     "eks_addon": Addon(),
     "eks_cluster": Cluster(),
     "function": Function(),
+    "kubernetes_namespace": Namespace(),
+    "kubernetes_object": KubernetesObject(),
     "listener": Listener(),
     "listener_rule": ListenerRule(),
     "load_balancer": LoadBalancer(),
@@ -31,6 +34,7 @@ HOOKS: dict[str, Hook] = {
     "rest_api": RestApi(),
     "rest_deployment": RestDeployment(),
     "rest_stage": RestStage(),
+    "release": Release(),
     "route": Route(),
     "subnet": Subnet(),
     "target_group": TargetGroup(),

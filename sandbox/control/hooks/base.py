@@ -56,7 +56,7 @@ class Hook:
     """Behaviour of one type; every step does nothing unless a type has something to say."""
 
     def check(self, inputs: Values) -> Iterable[tuple[paths.Path, str]]:
-        """Yield what is wrong with the inputs at preview, and where."""
+        """Complete the inputs where defaults cannot; yield what is wrong with them at preview, and where."""
         del inputs
         return ()
 

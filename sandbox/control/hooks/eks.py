@@ -9,19 +9,16 @@ from sandbox.control import paths
 from sandbox.control.account import Resource
 from sandbox.control.diff import Difference
 from sandbox.control.hooks.base import Hook, Operation
+from sandbox.control.kubernetes import CLUSTER, ENTRY, POLICY, creator_is_admin, server_of
 from sandbox.control.kubernetes_versions import ADDONS, SUPPORTED
 from sandbox.control.scope import ACCOUNT_ID, CALLER_ARN
 from sandbox.control.wire import UNKNOWN, Value, Values, has_unknown
 
-CLUSTER = "aws:eks/cluster:Cluster"
-ENTRY = "aws:eks/accessEntry:AccessEntry"
-POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 _SUBNET = "aws:ec2/subnet:Subnet"
 # What EKS itself keeps for a cluster, by the input that names the cluster.
 _INSIDE = (ENTRY, POLICY, "aws:eks/addon:Addon", "aws:eks/podIdentityAssociation:PodIdentityAssociation")
 _ZONES = 2
 _MODE = paths.parse("accessConfig.authenticationMode")
-_CREATOR_IS_ADMIN = paths.parse("accessConfig.bootstrapClusterCreatorAdminPermissions")
 _AUTO_MODE = tuple(
     paths.parse(text)
     for text in (
@@ -81,10 +78,14 @@ class Cluster(Hook):
             for resource in operation.account.of_type(kind, operation.region):
                 if resource.inputs.get("clusterName") == operation.outputs["name"]:
                     operation.account.remove(resource.key)
+        if operation.old:
+            for resource in operation.account.of_region(server_of(operation.old)):
+                operation.account.remove(resource.key)
 
     def handles(self, outputs: Values) -> Iterable[tuple[str, str]]:
         group = paths.first(outputs, paths.parse("vpcConfig.clusterSecurityGroupId"))
         yield "aws:ec2/securityGroup:SecurityGroup", str(group)
+        yield CLUSTER, str(outputs["endpoint"])
 
 
 def _judge_version(operation: Operation, version: Value) -> None:
@@ -140,7 +141,7 @@ class AccessEntry(Hook):
     def create(self, operation: Operation) -> None:
         cluster = _cluster_with_entries(operation)
         principal = str(operation.inputs["principalArn"])
-        if principal == CALLER_ARN and paths.first(cluster, _CREATOR_IS_ADMIN) is not False:
+        if principal == CALLER_ARN and creator_is_admin(cluster):
             message = "The specified access entry resource is already in use on this cluster."
             raise operation.error("ResourceInUseException", message)
         self._judge(operation)

@@ -1,0 +1,206 @@
+"""Helm charts in folders: their values, judged as Helm judges them, and what tells one version of a chart from another.
+
+Charts are not rendered to plan a release: that takes Helm, which not everyone has, and a plan must not depend on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from sandbox.control.errors import Refusal
+from sandbox.control.wire import Value, Values
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+_SECONDS = 60
+_RENDERED = ("templates", "crds")
+_NOT_RENDERED = "NOTES.txt"
+_BOUNDS = {
+    "minimum": "Must be greater than or equal to {0}",
+    "maximum": "Must be less than or equal to {0}",
+    "exclusiveMinimum": "Must be greater than {0}",
+    "exclusiveMaximum": "Must be less than {0}",
+    "multipleOf": "Must be a multiple of {0}",
+    "minLength": "String length must be greater than or equal to {0}",
+    "maxLength": "String length must be less than or equal to {0}",
+    "pattern": "Does not match pattern '{0}'",
+    "format": "Does not match format '{0}'",
+    "minItems": "Array must have at least {0} items",
+    "maxItems": "Array must have at most {0} items",
+    "minProperties": "Must have at least {0} properties",
+    "maxProperties": "Must have at most {0} properties",
+    "anyOf": "Must validate at least one schema (anyOf)",
+    "oneOf": "Must validate one and only one schema (oneOf)",
+    "allOf": "Must validate all the schemas (allOf)",
+    "not": "Must not validate the schema (not)",
+    "uniqueItems": "array items must be unique",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and the folder it is in."""
+
+    folder: Path
+    name: str
+    version: str
+    app_version: str
+    defaults: Values
+
+    def merged(self, values: Values) -> Values:
+        """Return the values of a release: those of the chart with the given ones over them."""
+        return _coalesced(self.defaults, values)
+
+    def problems(self, values: Values) -> str:
+        """Return what the chart's schema says against the values of a release, in Helm's words; empty if nothing."""
+        schema = self.folder / "values.schema.json"
+        if not schema.is_file():
+            return ""
+        # Loading it takes a tenth of a second that most commands have no use for.
+        from jsonschema.validators import validator_for  # noqa: PLC0415
+
+        document = json.loads(schema.read_text("utf-8"))
+        validator = validator_for(document)(document)
+        errors = sorted(validator.iter_errors(self.merged(values)), key=lambda error: [*map(str, error.absolute_path)])
+        lines = [f"- {_place(error)}: {text}" for error in errors for text in _worded(error)]
+        if not lines:
+            return ""
+        head = "values don't meet the specifications of the schema(s) in the following chart(s):"
+        return "\n".join([head, f"{self.name}:", *lines, ""])
+
+    def checksum(self, name: str, namespace: str, values: Values) -> str:
+        """Return what changes when the release would look different in the cluster."""
+        digest = hashlib.sha256(json.dumps([name, namespace, self.merged(values)], sort_keys=True).encode())
+        for path in _rendered_files(self.folder):
+            content = path.read_bytes()
+            digest.update(f"\0{path.relative_to(self.folder).as_posix()}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+
+def load(chart: str) -> Chart:
+    """Return the chart in a folder; relative ones are the program's, whose folder providers run in.
+
+    Raises:
+        Refusal: It is no folder with a chart that can be installed; the message is Helm's, where Helm has one.
+    """
+    folder = Path(chart)
+    if not folder.exists() and (folder.is_absolute() or chart.startswith(".")):
+        raise Refusal(f'path "{chart}" not found')
+    if not (folder / "Chart.yaml").is_file():
+        raise Refusal(f'"{chart}" is no folder with a Chart.yaml; the sandbox takes charts from folders only')
+    about = _document(folder / "Chart.yaml")
+    if about.get("type") not in {None, "application"}:
+        raise Refusal(f"{about['type']} charts are not installable")
+    if about.get("dependencies"):
+        raise Refusal(f"{chart} has dependencies, which the sandbox does not serve")
+    for field in ("name", "version"):
+        if not about.get(field):
+            raise Refusal(f"validation: chart.metadata.{field} is required")
+    defaults = _document(folder / "values.yaml") if (folder / "values.yaml").is_file() else {}
+    return Chart(folder, str(about["name"]), str(about["version"]), str(about.get("appVersion") or ""), defaults)
+
+
+def resource_names(chart: Chart, name: str, namespace: str, values: Values, kubernetes: str) -> Value:
+    """Return what Helm makes of a release, by kind; None where there is no Helm.
+
+    Raises:
+        Refusal: Helm refuses to render the chart; the message is Helm's.
+    """
+    helm = shutil.which("helm") or shutil.which("helm", path=str(Path(sys.executable).parent))
+    if helm is None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        given = Path(scratch, "values.json")
+        given.write_text(json.dumps(values))
+        command = [helm, "template", name, str(chart.folder), "--namespace", namespace, "--values", str(given)]
+        command += ["--kube-version", kubernetes, "--include-crds"]
+        homes = {f"HELM_{kind}_HOME": scratch for kind in ("CACHE", "CONFIG", "DATA")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS, env=homes)
+    if done.returncode:
+        raise Refusal(done.stderr.removeprefix("Error: ").strip())
+    names: dict[str, list[Value]] = {}
+    for item in yaml.safe_load_all(done.stdout):
+        if item:
+            where = item["metadata"].get("namespace")
+            key = (
+                f"{item['kind']}.{item['apiVersion']}"
+                if "/" in item["apiVersion"]
+                else f"{item['kind']}/{item['apiVersion']}"
+            )
+            names.setdefault(key, []).append(
+                f"{where}/{item['metadata']['name']}" if where else item["metadata"]["name"]
+            )
+    return cast("Value", {key: sorted(map(str, found)) for key, found in sorted(names.items())})
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refusal(f"cannot load {path.name}: {error}") from error
+
+
+def _rendered_files(folder: Path) -> Iterator[Path]:
+    yield folder / "Chart.yaml"
+    for part in _RENDERED:
+        yield from sorted(path for path in (folder / part).rglob("*") if path.is_file() and path.name != _NOT_RENDERED)
+
+
+def _coalesced(defaults: Values, given: Values) -> Values:
+    result = dict(defaults)
+    for key, value in given.items():
+        before = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(before, dict) and isinstance(value, dict):
+            result[key] = _coalesced(before, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _place(error: ValidationError) -> str:
+    return ".".join(map(str, error.absolute_path)) or "(root)"
+
+
+def _worded(error: ValidationError) -> Iterator[str]:
+    """Yield an error as Helm puts it; it tells each missing and each unknown property by itself."""
+    rule, wanted, value = str(error.validator), error.validator_value, error.instance
+    if rule == "type":
+        expected = wanted if isinstance(wanted, str) else f"[{','.join(cast('list[str]', wanted))}]"
+        yield f"Invalid type. Expected: {expected}, given: {_kind(value)}"
+    elif rule == "required":
+        # One error for each property that is missing; the name stands first.
+        yield f"{error.message.split(chr(39))[1]} is required"
+    elif rule == "additionalProperties" and wanted is False:
+        for name in sorted(set(value) - set(error.schema.get("properties", {}))):
+            yield f"Additional property {name} is not allowed"
+    elif rule == "enum":
+        yield f"{_last(error)} must be one of the following: {', '.join(map(json.dumps, cast('list[Any]', wanted)))}"
+    elif rule == "const":
+        yield f"{_last(error)} does not match: {json.dumps(wanted)}"
+    else:
+        yield _BOUNDS[rule].format(wanted) if rule in _BOUNDS else error.message
+
+
+def _last(error: ValidationError) -> str:
+    return str(error.absolute_path[-1]) if error.absolute_path else "(root)"
+
+
+def _kind(value: object) -> str:
+    names: Mapping[type, str] = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
+    if value is None:
+        return "null"
+    return names.get(type(value), "number")
