@@ -163,7 +163,7 @@ class RestApi(Component):
     def _permissions(self, routes: Sequence[RestRoute]) -> list[aws.lambda_.Permission]:
         return [
             aws.lambda_.Permission(
-                route.name,
+                self.child_name(route.name),
                 action="lambda:InvokeFunction",
                 function=route.target.function_name,
                 qualifier=route.target.alias_name,

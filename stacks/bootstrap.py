@@ -8,6 +8,7 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from components.api_logs import ApiLogs
 from components.github_roles import GithubRoles
 from components.key import CustomerKey
 from components.private_bucket import PrivateBucket
@@ -58,6 +59,8 @@ def bootstrap(resolved: Bootstrap) -> Mapping[str, pulumi.Input[object]]:
         provider_arn=settings.oidc_provider,
         opts=opts,
     )
+    if settings.api_logs:
+        ApiLogs(f"{_NAME}-api-logs", regions=resolved.regions, opts=opts)
     return {
         "backend": pulumi.Output.format("s3://{0}?region={1}", bucket.id, region),
         "secretsProvider": pulumi.Output.format("awskms:///{0}?region={1}", key.arn, region),

@@ -46,6 +46,8 @@ class BootstrapSettings(Settings):
     """Ids of the Route 53 zones that deployments may write to."""
     oidc_provider: str | None = None
     """ARN of GitHub's OIDC provider where the account has it already; there can be only one."""
+    api_logs: bool = True
+    """Set the role by which API Gateway writes logs of REST APIs; off where others have set it for the account."""
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
     """The only AWS account the shared resources may be in."""
     owner: str = "platform"

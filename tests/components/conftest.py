@@ -177,6 +177,8 @@ def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
                 "apiEndpoint": f"https://{host}",
                 "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}",
             }
+        case "aws:apigateway/restApi:RestApi":
+            outputs = {"executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}"}
         case "aws:apigatewayv2/domainName:DomainName":
             target = {"targetDomainName": f"d-{args.name}.execute-api.{REGION}.amazonaws.com", "hostedZoneId": "Z1"}
             outputs = {"domainNameConfiguration": {**args.inputs["domainNameConfiguration"], **target}}

@@ -14,6 +14,7 @@ import pulumi
 import pytest
 
 import components
+from components.api_logs import ApiLogs
 from components.base import Component
 from components.cluster import Cluster
 from components.domain import DomainName
@@ -29,8 +30,9 @@ from components.naming import fits
 from components.network import Network
 from components.private_bucket import PrivateBucket
 from components.registry import ImageRegistry
+from components.rest_api import RestRoute
 from components.route import Route
-from components.service import ImageArtifact, SecretRef, ServiceArgs, ZipArtifact
+from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, ZipArtifact
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -74,6 +76,18 @@ def api_entry() -> None:
     FrontDoor("dev-front-door", FrontDoorArgs(domain=domain), network=Network("dev-net"))
 
 
+def rest_entry() -> None:
+    """Declare a REST API under the stack's own name."""
+    domain = DomainName(host="api.example.com", zone="example.com")
+    args = FrontDoorArgs(kind="rest-api", domain=domain, key_arn=KEY)
+    door = FrontDoor("dev-front-door", args, network=Network("dev-net"))
+    arn = pulumi.Output.from_input("arn:aws:lambda:us-east-1:123456789012:function:users:live")
+    name = pulumi.Output.from_input("users")
+    target = LambdaTarget(function_name=name, alias_name=name, alias_arn=arn, invoke_arn=arn)
+    door.add(RestRoute(name="dev-users", path="/", target=target, timeout=28))
+    door.publish()
+
+
 def functions() -> None:
     """Declare a stack of one function behind its API, with everything that is optional."""
     network = Network("dev-net", flow_logs=False)
@@ -111,6 +125,7 @@ def account() -> None:
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
     CustomerKey("modeshift-key")
     PrivateBucket("modeshift-state", key_arn=KEY)
+    ApiLogs("modeshift-api-logs", regions=["us-east-1", "eu-west-1"])
     GithubRoles(
         "modeshift-ci",
         repository="acme/app",
@@ -122,7 +137,7 @@ def account() -> None:
     )
 
 
-EXAMPLES = [containers, functions, pods, public_entry, api_entry, account]
+EXAMPLES = [containers, functions, pods, public_entry, api_entry, rest_entry, account]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)

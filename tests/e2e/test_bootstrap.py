@@ -71,7 +71,10 @@ def test_an_account_is_bootstrapped_once_and_stacks_live_beside_it(workspace: Wo
     trusts = {
         role["urn"].rsplit("::", 1)[-1]: json.loads(role["outputs"]["assumeRolePolicy"])["Statement"][0]["Condition"]
         for role in resources(workspace, "Role")
+        if "modeshift-ci-" in role["urn"]
     }
+    (logs,) = resources(workspace, "Account")
+    assert ":role/modeshift-api-logs-" in logs["outputs"]["cloudwatchRoleArn"]
     subjects = {
         name: trust["StringEquals"]["token.actions.githubusercontent.com:sub"] for name, trust in trusts.items()
     }
