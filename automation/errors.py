@@ -13,6 +13,8 @@ class Exit(IntEnum):
     USAGE = 2
     POLICY = 3
     CHANGES = 4
+    PAUSED = 5
+    ROLLED_BACK = 6
     INTERRUPTED = 130
 
 

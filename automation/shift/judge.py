@@ -2,10 +2,10 @@
 
 The rules are those that two widely used tools have proved. From Flagger (docs "How it works", "Metrics Analysis" and
 "Deployment Strategies"): at most 1 % of requests may end with a 5xx, a check that finds no values halts the advance,
-and a number of failed checks, not the first, rolls back. From Argo Rollouts (docs "Analysis", `assessMetricStatus`): a run ends
-successful, failed or inconclusive; failure is decided at once, success only when the whole run is measured, and
-inconclusive pauses for a person. What both leave to the user, the comparison with the old version, is built in: a new
-compute is not to blame for errors or slowness that the old one shows as well.
+and a number of failed checks, not the first, rolls back. From Argo Rollouts (docs "Analysis", `assessMetricStatus`): a
+run ends successful, failed or inconclusive; failure is decided at once, success only when the whole run is measured,
+and inconclusive pauses for a person. What both leave to the user, the comparison with the old version, is built in: a
+new compute is not to blame for errors or slowness that the old one shows as well.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ def judge_health(looks: Sequence[Health], limits: Limits) -> Judgement:
     if len(last) == limits.unhealthy_looks and all(one.unhealthy or not one.healthy for one in last):
         worst = last[-1]
         why = f" ({worst.reason})" if worst.reason else ""
-        reason = f"{worst.unhealthy} targets are unhealthy and {worst.healthy} healthy{why}, {len(last)} looks in a row"
+        reason = f"{_targets(worst.unhealthy)} unhealthy, {worst.healthy} healthy{why}, {len(last)} looks in a row"
         return Judgement(verdict=Verdict.FAILURE, reason=reason)
     if not last or last[-1].unhealthy or not last[-1].healthy:
         return Judgement(verdict=Verdict.INCONCLUSIVE, reason="the targets are not all healthy yet")
-    return Judgement(verdict=Verdict.SUCCESS, reason=f"{last[-1].healthy} targets are healthy")
+    return Judgement(verdict=Verdict.SUCCESS, reason=f"{_targets(last[-1].healthy)} healthy")
 
 
 def total(samples: Iterable[Sample]) -> Sample:
@@ -166,3 +166,7 @@ def _problem(new: Sample, old: Sample | None, limits: Limits) -> str:
     if new.p95 > max(limits.p95_factor * old.p95, old.p95 + limits.p95_seconds):
         return f"95 % of requests took up to {new.p95:.2f} s, against {old.p95:.2f} s of the old compute"
     return ""
+
+
+def _targets(count: int) -> str:
+    return "1 target is" if count == 1 else f"{count} targets are"

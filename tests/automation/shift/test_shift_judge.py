@@ -131,7 +131,7 @@ def test_targets_fail_when_they_stay_bad() -> None:
     assert judge_health([good, none, none, none], LIMITS).verdict is Verdict.FAILURE
     failed = judge_health([good, bad, bad, bad], LIMITS)
     assert failed.verdict is Verdict.FAILURE
-    assert "1 targets are unhealthy and 1 healthy (Target.Timeout), 3 looks in a row" in failed.reason
+    assert "1 target is unhealthy, 1 healthy (Target.Timeout), 3 looks in a row" in failed.reason
 
 
 def test_ready_is_when_all_answer() -> None:
