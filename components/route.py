@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import pulumi
@@ -13,7 +13,7 @@ from components.base import Component
 from components.fargate_traffic import PROBE_PRIORITIES
 from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
-from components.service import IpTarget, LambdaTarget, Target
+from components.service import IpTarget, LambdaTarget, Target, Weighted
 
 DEEPEST_PATH = 8
 """Most segments that the path of a route may have."""
@@ -21,8 +21,9 @@ DEEPEST_PATH = 8
 _BAND = 3_700
 _FIRST = PROBE_PRIORITIES.stop
 _LAST = 50_000
-_ALL_TRAFFIC = 100
 _LONGEST_INTEGRATION = 30
+_BY_BALANCER = "balancer"
+"""Suffix of the permission that a load balancer needs beside that of an API while a function is on its way."""
 
 
 def priority(path: str) -> int:
@@ -45,16 +46,23 @@ def priority(path: str) -> int:
 
 
 class Route(Component):
-    """Sends what starts with `path` to one service, whatever its compute.
+    """Sends what starts with `path` to one service, whatever its computes and their shares.
 
-    The rule of a load balancer and the routes of an HTTP API are called the same for every compute, so that a move
-    changes them in place: first the new compute is there and steady (`depends_on`), then they point to it, then the old
-    one goes. What differs by compute, such as the permission to invoke a function, comes and goes with it.
+    | front door | one function   | anything else                                             |
+    |------------|----------------|-----------------------------------------------------------|
+    | `http-api` | an integration | VPC link to a rule of the internal load balancer           |
+    | `alb`      | a rule         | a rule                                                     |
+
+    The rule, the routes of an HTTP API and its link are called the same for every compute, so that a move changes them
+    in place: first the new compute is there and steady (`depends_on`), then they point to it, then the old one goes.
+    What differs by compute, such as the permission to invoke a function, comes and goes with it. Shares are nothing but
+    weights of the rule.
 
     Services see the whole path. A route is free.
 
     Example:
-        >>> Route("dev-users", front_door=door, path="/users", target=users.target, depends_on=[users])
+        >>> targets = [Weighted(target=users.target)]
+        >>> Route("dev-users", front_door=door, path="/users", targets=targets, depends_on=[users])
 
     """
 
@@ -64,7 +72,8 @@ class Route(Component):
         *,
         front_door: FrontDoor,
         path: str,
-        target: Target,
+        targets: Sequence[Weighted],
+        rule_tags: Mapping[str, str] | None = None,
         timeout: int = 28,
         depends_on: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
@@ -75,31 +84,32 @@ class Route(Component):
             name: Logical name (`naming.py` has its limit); children are called after it.
             front_door: Where requests come in.
             path: What they start with; `/` gets all that no other route does.
-            target: What answers them.
+            targets: What answers them: one, or several that share the traffic by weight. One function at most.
+            rule_tags: What people should be able to read at the rule of the load balancer, if there is one.
             timeout: Longest request, seconds; an HTTP API gives up after 30.
-            depends_on: The compute, so that traffic moves only once it is steady.
+            depends_on: The computes, so that traffic moves only once they are steady.
             opts: Options of the component.
 
         """
         super().__init__("Route", name, opts)
         self.path = path
         self._front_door = front_door
+        self._targets = targets
+        self._rule_tags = rule_tags
         self._depends_on = list(depends_on)
         if front_door.api is not None:
-            self._through_api(front_door.api, target, min(timeout, _LONGEST_INTEGRATION) * 1000)
+            self._through_api(front_door.api, min(timeout, _LONGEST_INTEGRATION) * 1000)
         else:
-            self._through_load_balancer(target)
+            self._rule(self._balancer())
         self.url: pulumi.Output[str] = pulumi.Output.concat(front_door.url, path.rstrip("/"))
         self.register_outputs({"url": self.url})
 
-    def _through_api(self, api: aws.apigatewayv2.Api, target: Target, milliseconds: int) -> None:
-        match target:
-            case LambdaTarget():
-                integration, ready = self._function_integration(api, target, milliseconds)
-            case IpTarget():
-                integration, ready = self._private_integration(api, target, milliseconds)
+    def _through_api(self, api: aws.apigatewayv2.Api, milliseconds: int) -> None:
+        match self._targets:
+            case [Weighted(target=LambdaTarget() as function)]:
+                integration, ready = self._function_integration(api, function, milliseconds)
             case _:
-                assert_never(target)
+                integration, ready = self._private_integration(api, milliseconds)
         for suffix, key in _route_keys(self.path):
             aws.apigatewayv2.Route(
                 self.child_name(suffix),
@@ -113,7 +123,8 @@ class Route(Component):
     def _function_integration(
         self, api: aws.apigatewayv2.Api, target: LambdaTarget, milliseconds: int
     ) -> tuple[aws.apigatewayv2.Integration, pulumi.Resource]:
-        allowed = self._permission("apigateway.amazonaws.com", target, pulumi.Output.concat(api.execution_arn, "/*"))
+        source = pulumi.Output.concat(api.execution_arn, "/*")
+        allowed = self._permission("", "apigateway.amazonaws.com", target, source)
         integration = aws.apigatewayv2.Integration(
             self.child_name("lambda"),
             api_id=api.id,
@@ -127,10 +138,10 @@ class Route(Component):
         return integration, allowed
 
     def _private_integration(
-        self, api: aws.apigatewayv2.Api, target: IpTarget, milliseconds: int
+        self, api: aws.apigatewayv2.Api, milliseconds: int
     ) -> tuple[aws.apigatewayv2.Integration, pulumi.Resource]:
         balancer = self._balancer()
-        rule = self._rule(balancer, target.target_group_arn, self._depends_on)
+        rule = self._rule(balancer)
         integration = aws.apigatewayv2.Integration(
             self.child_name("link"),
             api_id=api.id,
@@ -145,17 +156,17 @@ class Route(Component):
         )
         return integration, rule
 
-    def _through_load_balancer(self, target: Target) -> None:
+    def _group(self, target: Target) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
+        """Return the target group of a target, and what has to be there before it gets requests."""
         match target:
             case IpTarget():
-                self._rule(self._balancer(), target.target_group_arn, self._depends_on)
+                return target.target_group_arn, []
             case LambdaTarget():
-                group, ready = self._function_group(target)
-                self._rule(self._balancer(), group.arn, [*self._depends_on, ready])
+                return self._function_group(target)
             case _:
                 assert_never(target)
 
-    def _function_group(self, target: LambdaTarget) -> tuple[aws.lb.TargetGroup, pulumi.Resource]:
+    def _function_group(self, target: LambdaTarget) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
         group = aws.lb.TargetGroup(
             self.child_name(),
             target_type="lambda",
@@ -164,7 +175,7 @@ class Route(Component):
             tags=self.tags(),
             opts=self.opts(),
         )
-        allowed = self._permission("elasticloadbalancing.amazonaws.com", target, group.arn)
+        allowed = self._permission(_BY_BALANCER, "elasticloadbalancing.amazonaws.com", target, group.arn)
         attached = aws.lb.TargetGroupAttachment(
             self.child_name(),
             target_group_arn=group.arn,
@@ -172,13 +183,13 @@ class Route(Component):
             # Lambda refuses to be registered by who may not call it.
             opts=self.opts(depends_on=[allowed]),
         )
-        return group, attached
+        return group.arn, [attached]
 
     def _permission(
-        self, principal: str, target: LambdaTarget, source_arn: pulumi.Input[str]
+        self, suffix: str, principal: str, target: LambdaTarget, source_arn: pulumi.Input[str]
     ) -> aws.lambda_.Permission:
         return aws.lambda_.Permission(
-            self.child_name(),
+            self.child_name(suffix),
             action="lambda:InvokeFunction",
             function=target.function_name,
             qualifier=target.alias_name,
@@ -187,9 +198,12 @@ class Route(Component):
             opts=self.opts(),
         )
 
-    def _rule(
-        self, balancer: LoadBalancer, target_group_arn: pulumi.Input[str], depends_on: Sequence[pulumi.Resource]
-    ) -> aws.lb.ListenerRule:
+    def _rule(self, balancer: LoadBalancer) -> aws.lb.ListenerRule:
+        groups = [self._group(weighted.target) for weighted in self._targets]
+        shares = [
+            aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=arn, weight=weighted.weight)
+            for weighted, (arn, _) in zip(self._targets, groups, strict=True)
+        ]
         return aws.lb.ListenerRule(
             self.child_name(),
             listener_arn=balancer.listener.arn,
@@ -203,15 +217,11 @@ class Route(Component):
                 aws.lb.ListenerRuleActionArgs(
                     type="forward",
                     # A list of weights even for one, so that a shift between two computes changes it in place.
-                    forward=aws.lb.ListenerRuleActionForwardArgs(
-                        target_groups=[
-                            aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=target_group_arn, weight=_ALL_TRAFFIC)
-                        ]
-                    ),
+                    forward=aws.lb.ListenerRuleActionForwardArgs(target_groups=shares),
                 )
             ],
-            tags=self.tags(),
-            opts=self.opts(depends_on=depends_on),
+            tags=self.tags(extra=self._rule_tags),
+            opts=self.opts(depends_on=[*self._depends_on, *(each for _, ready in groups for each in ready)]),
         )
 
     def _balancer(self) -> LoadBalancer:

@@ -190,6 +190,14 @@ class IpTarget:
 Target = LambdaTarget | IpTarget
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weighted:
+    """One target of a service and its share of the traffic; all shares of a service together are 100."""
+
+    target: Target
+    weight: int = 100
+
+
 class Compute(Protocol):
     """The surface every compute offers."""
 

@@ -16,23 +16,24 @@ from components.key import CustomerKey
 from components.lambda_service import LambdaService
 from components.network import Network
 from components.route import Route
-from components.service import ImageArtifact, ZipArtifact
+from components.service import Weighted, ZipArtifact
 from stacks.bundle import bundle
+from stacks.live_traffic import TAG, wanted
 from stacks.load import Resolved
 from stacks.mapping import fargate_options, front_door_args, image_of, lambda_options, provider_args, runs, service_args
 from stacks.places import check_places
 from stacks.settings import Compute, StackSettings
 
 Outputs = dict[str, pulumi.Input[object]]
-Artifact = ZipArtifact | ImageArtifact
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
-    """What the services of a stack share. `cluster` is there when one of them needs it."""
+    """What the services of a stack share; the package and the cluster are there when one of them needs them."""
 
     resolved: Resolved
     opts: pulumi.ResourceOptions
+    package: ZipArtifact | None
     key_arn: pulumi.Output[str] | None
     network: Network
     cluster: Cluster | None
@@ -55,7 +56,9 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
 
     """
     check_places(resolved)
-    artifacts = _artifacts(resolved.settings, root)
+    package = None
+    if runs(resolved.settings, Compute.LAMBDA):
+        package = bundle(root, resolved.settings.serverless.architecture.value)
 
     opts = pulumi.ResourceOptions(providers=[aws.Provider("aws", provider_args(resolved, pulumi.get_project()))])
     key_arn = _key(resolved, opts)
@@ -63,6 +66,7 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
     base = _Base(
         resolved=resolved,
         opts=opts,
+        package=package,
         key_arn=key_arn,
         network=network,
         cluster=_cluster(resolved, key_arn, opts),
@@ -70,19 +74,8 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
             f"{resolved.stack}-front-door", front_door_args(resolved.settings, key_arn), network=network, opts=opts
         ),
     )
-    services = {name: _service(base, name, artifact) for name, artifact in artifacts.items()}
+    services = {name: _service(base, name) for name in sorted(resolved.settings.services)}
     return _outputs(base, services)
-
-
-def _artifacts(settings: StackSettings, root: Path) -> dict[str, Artifact]:
-    """Return what each service runs, in the order of their names; the package is built only if one needs it."""
-    package = bundle(root, settings.serverless.architecture.value) if runs(settings, Compute.LAMBDA) else None
-    return {
-        name: package
-        if package is not None and settings.compute_of(name) is Compute.LAMBDA
-        else image_of(settings, name)
-        for name in sorted(settings.services)
-    }
 
 
 def _key(resolved: Resolved, opts: pulumi.ResourceOptions) -> pulumi.Output[str] | None:
@@ -120,39 +113,46 @@ def _cluster(resolved: Resolved, key_arn: pulumi.Output[str] | None, opts: pulum
     )
 
 
-def _service(base: _Base, name: str, artifact: Artifact) -> dict[str, pulumi.Input[str]]:
-    """Create one service and its route; return what people ask about it."""
-    settings = base.settings.services[name]
-    compute = _compute(base, name, artifact)
+def _service(base: _Base, name: str) -> Outputs:
+    """Create one service on all its computes and its route; return what people ask about it."""
+    settings, own = base.settings.services[name], base.settings.compute_of(name)
+    shares = base.settings.computes_of(name)
+    computes = {compute: _compute(base, name, compute) for compute in shares}
     route = Route(
         base.name(name),
         front_door=base.front_door,
         path=settings.route,
-        target=compute.target,
+        targets=[Weighted(target=computes[compute].target, weight=share) for compute, share in shares.items()],
+        rule_tags=None if settings.shift is None else {TAG: wanted(base.resolved, name).tag},
         timeout=settings.timeout,
-        depends_on=[compute],
+        depends_on=[*computes.values()],
         opts=base.opts,
     )
     return {
         "mode": base.settings.mode_of(name).value,
-        "compute": base.settings.compute_of(name).value,
+        "compute": own.value,
+        "traffic": {compute.value: share for compute, share in shares.items()},
+        **({} if settings.shift is None else {"step": settings.shift.step}),
         "url": route.url,
-        "logGroup": compute.log_group_name,
+        "logGroup": computes[own].log_group_name,
     }
 
 
-def _compute(base: _Base, name: str, artifact: Artifact) -> LambdaService | FargateService:
-    args = service_args(base.settings, name, artifact=artifact, key_arn=base.key_arn)
-    if base.settings.compute_of(name) is Compute.LAMBDA:
+def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | FargateService:
+    settings = base.settings
+    package = base.package if compute is Compute.LAMBDA else None
+    artifact = package or image_of(settings, name)
+    args = service_args(settings, name, compute, artifact=artifact, key_arn=base.key_arn)
+    if compute is Compute.LAMBDA:
         return LambdaService(
             base.name(name),
             args,
-            options=lambda_options(base.settings.serverless),
+            options=lambda_options(settings.serverless),
             network=base.network,
             opts=base.opts,
         )
     if base.cluster is None or base.front_door.load_balancer is None:
-        msg = f"{name} runs on {base.settings.compute_of(name)}, for which this stack has no cluster."
+        msg = f"{name} runs on {compute}, for which this stack has no cluster."
         raise ValueError(msg)
     return FargateService(
         base.name(name),
@@ -160,12 +160,12 @@ def _compute(base: _Base, name: str, artifact: Artifact) -> LambdaService | Farg
         cluster=base.cluster,
         network=base.network,
         load_balancer=base.front_door.load_balancer,
-        **fargate_options(base.settings.container),
+        **fargate_options(settings.container),
         opts=base.opts,
     )
 
 
-def _outputs(base: _Base, services: Mapping[str, Mapping[str, pulumi.Input[str]]]) -> Outputs:
+def _outputs(base: _Base, services: Mapping[str, Outputs]) -> Outputs:
     groups = {
         "access": base.front_door.log_group_name,
         "flow": base.network.flow_log_group_name,

@@ -69,7 +69,7 @@ def provider_args(resolved: Resolved, project: str) -> aws.ProviderArgs:
 
 def runs(settings: StackSettings, compute: Compute) -> bool:
     """Tell whether some service of the stack runs on a compute."""
-    return any(settings.compute_of(name) is compute for name in settings.services)
+    return any(compute in settings.computes_of(name) for name in settings.services)
 
 
 def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) -> FrontDoorArgs:
@@ -134,13 +134,14 @@ def image_of(settings: StackSettings, name: str) -> ImageArtifact:
 def service_args(
     settings: StackSettings,
     name: str,
+    compute: Compute,
     *,
     artifact: ZipArtifact | ImageArtifact,
     key_arn: pulumi.Input[str] | None,
 ) -> ServiceArgs:
-    """Return one service as every compute takes it."""
+    """Return one service as every compute takes it; `compute` is the one it is for."""
     service = settings.services[name]
-    side = settings.serverless if settings.compute_of(name) is Compute.LAMBDA else settings.container
+    side = settings.serverless if compute is Compute.LAMBDA else settings.container
     return ServiceArgs(
         artifact=artifact,
         architecture=side.architecture.value,
@@ -149,7 +150,7 @@ def service_args(
         environment={
             "ENVIRONMENT": settings.environment,
             "SERVICES": f"{name}={service.route}",
-            **_proxies(settings, name),
+            **_proxies(settings.front_door, compute),
             **service.env,
         },
         secrets=[secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())],
@@ -161,14 +162,12 @@ def service_args(
     )
 
 
-def _proxies(settings: StackSettings, name: str) -> dict[str, str]:
+def _proxies(front_door: FrontDoorKind, compute: Compute) -> dict[str, str]:
     """Return how a service learns who called, which limits and logs go by."""
-    if settings.compute_of(name) is Compute.LAMBDA:
-        return {}  # an event says it
-    if settings.front_door is FrontDoorKind.ALB:
-        return {"TRUSTED_PROXIES": "1"}
     # The API names the caller in this header alone; the load balancer behind it adds the VPC link to the other one.
-    return {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}
+    header = {"PROXY_HEADER": "forwarded"} if front_door is FrontDoorKind.HTTP_API else {}
+    # A function's event says what it came through, so nothing about it changes when a shift puts it behind the link.
+    return header if compute is Compute.LAMBDA else {"TRUSTED_PROXIES": "1", **header}
 
 
 def secret_ref(variable: str, reference: str) -> SecretRef:

@@ -12,6 +12,7 @@ from stacks.bundle import BundleError
 from stacks.catalog import read_catalog
 from stacks.deploy import deploy
 from stacks.errors import SettingsError
+from stacks.live_traffic import read_live, settled
 from stacks.load import neighbours, resolve, stack_file
 
 
@@ -19,7 +20,8 @@ def main() -> None:
     """Deploy the stack the engine asks for and export its outputs.
 
     Raises:
-        pulumi.RunError: Its settings cannot be used, or its package cannot be built; the engine shows the text alone.
+        pulumi.RunError: Its settings cannot be used, or would move traffic back, or its package cannot be built; the
+            engine shows the text alone.
 
     """
     root, stack = Path(pulumi.get_root_directory()), pulumi.get_stack()
@@ -32,7 +34,7 @@ def main() -> None:
             neighbours=neighbours(root, stack),
             catalog=read_catalog(root),
         )
-        outputs = deploy(resolved, root)
+        outputs = deploy(settled(resolved, read_live(stack)), root)
     except (SettingsError, BundleError) as error:
         raise pulumi.RunError(f"Stack {stack} cannot be deployed.\n\n{error}") from None
     for name, value in outputs.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pulumi
@@ -14,7 +15,7 @@ from components.fargate_traffic import PROBE_PRIORITIES
 from components.front_door import FrontDoor, FrontDoorArgs, Kind
 from components.network import Network
 from components.route import DEEPEST_PATH, Route, priority
-from components.service import IpTarget, LambdaTarget, Target
+from components.service import IpTarget, LambdaTarget, Target, Weighted
 
 Deploy = Callable[..., Any]
 
@@ -29,7 +30,7 @@ def out(value: str) -> pulumi.Output[str]:
 
 
 def target(compute: str) -> Target:
-    if compute == "fargate":
+    if compute != "lambda":
         return IpTarget(target_group_arn=out(GROUP))
     return LambdaTarget(
         function_name=out("users"), alias_name=out("live"), alias_arn=out(ALIAS), invoke_arn=out(f"invoke/{ALIAS}")
@@ -38,19 +39,20 @@ def target(compute: str) -> Target:
 
 @pytest.fixture
 def route(deploy: Deploy) -> Deploy:
-    """Deploy one route; return what it registered by `type::name`. The value is its URL."""
+    """Deploy one route to one compute, or to several with their weights; its URL is the value."""
 
-    def run(kind: Kind, compute: str, path: str = "/users", **choices: Any) -> Any:
+    def run(kind: Kind, computes: str | dict[str, int], path: str = "/users", **choices: Any) -> Any:
+        shares = {computes: 100} if isinstance(computes, str) else computes
+
         def program() -> pulumi.Output[str]:
             door = FrontDoor(
                 "dev-front-door",
-                FrontDoorArgs(kind=kind, containers=compute == "fargate"),
+                FrontDoorArgs(kind=kind, containers=list(shares) != ["lambda"]),
                 network=Network("dev-network", flow_logs=False),
             )
             steady = Network("dev-steady", flow_logs=False)
-            made = Route(
-                "dev-users", front_door=door, path=path, target=target(compute), depends_on=[steady], **choices
-            )
+            targets = [Weighted(target=target(compute), weight=weight) for compute, weight in shares.items()]
+            made = Route("dev-users", front_door=door, path=path, targets=targets, depends_on=[steady], **choices)
             return made.url
 
         return deploy(program)
@@ -117,7 +119,7 @@ def test_function_behind_a_load_balancer_is_registered_once_it_may_be_called(rou
     assert ":targetgroup/" in allowed["sourceArn"]
     attached = recorded.one("TargetGroupAttachment")
     assert attached.inputs["targetId"] == ALIAS
-    assert "aws:lambda/permission:Permission::dev-users" in attached.depends_on
+    assert "aws:lambda/permission:Permission::dev-users-balancer" in attached.depends_on
     assert "aws:lb/targetGroupAttachment:TargetGroupAttachment::dev-users" in recorded.one("ListenerRule").depends_on
 
 
@@ -147,6 +149,41 @@ def test_traffic_moves_only_when_the_compute_is_steady(route: Deploy, kind: str,
         assert f"aws:apigatewayv2/integration:Integration::{integration.name}" in entry.depends_on
 
 
+FUNCTIONS = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/dev-users-1a2b3c4/73e2d6bc24d8a067"
+
+
+@pytest.mark.parametrize("kind", ["http-api", "alb"])
+def test_shares_are_weights_of_the_one_rule(route: Deploy, kind: str) -> None:
+    recorded = route(kind, {"lambda": 90, "fargate": 10}, rule_tags={"modeshift:shift": "step 2"})
+    rule = recorded.one("ListenerRule").inputs
+    (action,) = rule["actions"]
+    assert action["forward"]["targetGroups"] == [{"arn": FUNCTIONS, "weight": 90}, {"arn": GROUP, "weight": 10}]
+    assert rule["tags"] == {"Name": "dev-users", "modeshift:shift": "step 2"}
+    ready = recorded.one("ListenerRule").depends_on
+    assert "aws:lb/targetGroupAttachment:TargetGroupAttachment::dev-users" in ready
+    assert "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup::dev-steady-default" in ready
+
+
+def test_function_that_shares_its_traffic_is_behind_the_load_balancer_of_the_api(route: Deploy) -> None:
+    recorded = route("http-api", {"lambda": 100, "fargate": 0})
+    assert recorded.one("Integration").name == "dev-users-link"
+    assert recorded.one("Permission").inputs["principal"] == "elasticloadbalancing.amazonaws.com"
+
+
+@pytest.mark.parametrize("kind", ["http-api", "alb"])
+@pytest.mark.parametrize(("old", "new"), [("lambda", "fargate"), ("fargate", "lambda")])
+def test_no_step_of_a_shift_replaces_anything(route: Deploy, kind: str, old: str, new: str) -> None:
+    halves = [{old: 100, new: 0}, {old: 10, new: 90}, {old: 0, new: 100}]
+    steps = [own(route(kind, step)) for step in ({old: 100}, *halves, {new: 100})]
+    # Only these may change under their name; the rest has the same inputs, or comes and goes under a name of its own.
+    in_place = {"Route::dev-users": "target", "Route::dev-users-below": "target", "ListenerRule::dev-users": "actions"}
+    for before, after in pairwise(steps):
+        for name in before.keys() & after.keys():
+            changed = {key for key, value in after[name].inputs.items() if before[name].inputs.get(key) != value}
+            assert changed <= {in_place.get(name)}
+    assert all(step.keys() == steps[1].keys() for step in steps[2:4])
+
+
 @pytest.mark.parametrize(("path", "keys"), [("/", {"$default"}), ("/users", {"ANY /users", "ANY /users/{proxy+}"})])
 def test_prefix_of_an_api(route: Deploy, path: str, keys: set[str]) -> None:
     recorded = route("http-api", "lambda", path)
@@ -167,7 +204,7 @@ def test_url_of_a_service_is_that_of_the_front_door_and_its_path(route: Deploy) 
 def test_address_behind_an_entry_without_load_balancer_is_refused(deploy: Deploy) -> None:
     def program() -> None:
         door = FrontDoor("dev-front-door", FrontDoorArgs(), network=Network("dev-network", flow_logs=False))
-        Route("dev-users", front_door=door, path="/users", target=target("fargate"))
+        Route("dev-users", front_door=door, path="/users", targets=[Weighted(target=target("fargate"))])
 
     with pytest.raises(ValueError, match="dev-front-door has no load balancer"):
         deploy(program)

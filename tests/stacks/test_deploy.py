@@ -20,6 +20,7 @@ from stacks import program
 from stacks.errors import SettingsError
 from stacks.load import Resolved, resolve
 from stacks.mapping import front_door_args, lambda_options, scaling, secret_ref, service_args
+from stacks.settings import Compute
 from tests.components.conftest import Recorded, Recording, record
 
 Accepted = Callable[..., Resolved]
@@ -180,6 +181,25 @@ def test_services_of_both_modes_share_one_entry(up: Callable[..., Recording]) ->
     assert recorded.value["services"]["netprobe"]["mode"] == "serverless"
 
 
+@pytest.mark.parametrize("front_door", ["http-api", "alb"])
+@pytest.mark.parametrize("mode", MODES)
+def test_service_on_its_way_is_on_both_computes(up: Callable[..., Recording], mode: str, front_door: str) -> None:
+    shift = {"step": 3, "weights": {"lambda": 40, "fargate": 60}}
+    sides = {"container": {"placement": "public", "architecture": "x86_64"}, "serverless": {"architecture": "arm64"}}
+    recorded = up(mode=mode, frontDoor=front_door, services={"netprobe": {"route": "/", "shift": shift}}, **sides)
+    assert recorded.one("lambda/function:Function").inputs["architectures"] == ["arm64"]
+    definition = recorded.one("ecs/taskDefinition:TaskDefinition").inputs
+    assert definition["runtimePlatform"]["cpuArchitecture"] == "X86_64"
+    rule = recorded.one("ListenerRule", "dev-netprobe")
+    assert [each["weight"] for each in rule.inputs["actions"][0]["forward"]["targetGroups"]] == [40, 60]
+    assert rule.inputs["tags"]["modeshift:shift"] == "step 3: lambda=40 fargate=60"
+    steady = {"aws:ecs/service:Service::dev-netprobe", "aws:lambda/alias:Alias::dev-netprobe"}
+    assert steady <= set(rule.depends_on)
+    facts = recorded.value["services"]["netprobe"]
+    assert (facts["mode"], facts["traffic"], facts["step"]) == (mode, {"lambda": 40, "fargate": 60}, 3)
+    assert facts["logGroup"] == ("/aws/lambda/dev-netprobe" if mode == "serverless" else "/ecs/dev-netprobe")
+
+
 def test_outputs_say_where_to_look(deployed: Deployed) -> None:
     url = "https://dev-front-door-1a2b3c4.execute-api.us-east-1.amazonaws.com"
     assert deployed("dev", "serverless").value == {
@@ -191,6 +211,7 @@ def test_outputs_say_where_to_look(deployed: Deployed) -> None:
             "netprobe": {
                 "mode": "serverless",
                 "compute": "lambda",
+                "traffic": {"lambda": 100},
                 "url": url,
                 "logGroup": "/aws/lambda/dev-netprobe",
             }
@@ -215,24 +236,30 @@ def test_connection_outlives_the_longest_request(accepted: Accepted) -> None:
 def test_service_knows_its_environment(accepted: Accepted) -> None:
     settings = accepted("staging", services={"netprobe": {"route": "/", "env": {"LEVEL": "1"}}}).settings
     args = service_args(settings, "netprobe", Compute.FARGATE, artifact=ImageArtifact(reference=IMAGE), key_arn=None)
-    assert args.environment == {"ENVIRONMENT": "staging", "SERVICES": "netprobe=/", "LEVEL": "1"}
+    assert args.environment == {
+        "ENVIRONMENT": "staging",
+        "SERVICES": "netprobe=/",
+        "LEVEL": "1",
+        "TRUSTED_PROXIES": "1",
+        "PROXY_HEADER": "forwarded",
+    }
     assert args.log_retention_days == 14
 
 
 @pytest.mark.parametrize(
-    ("mode", "front_door", "believed"),
+    ("compute", "front_door", "believed"),
     [
-        ("serverless", "http-api", {}),
-        ("serverless", "alb", {}),
-        ("container", "alb", {"TRUSTED_PROXIES": "1"}),
-        ("container", "http-api", {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}),
+        (Compute.LAMBDA, "http-api", {"PROXY_HEADER": "forwarded"}),
+        (Compute.LAMBDA, "alb", {}),
+        (Compute.FARGATE, "alb", {"TRUSTED_PROXIES": "1"}),
+        (Compute.FARGATE, "http-api", {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}),
     ],
 )
 def test_service_knows_whom_to_believe_about_callers(
-    accepted: Accepted, mode: str, front_door: str, believed: dict[str, str]
+    accepted: Accepted, compute: Compute, front_door: str, believed: dict[str, str]
 ) -> None:
-    given = {"mode": mode, "frontDoor": front_door, "image": IMAGE, "container": {"placement": "public"}}
-    args = service_args(accepted(**given).settings, "netprobe", artifact=ImageArtifact(reference=IMAGE), key_arn=None)
+    settings = accepted(frontDoor=front_door).settings
+    args = service_args(settings, "netprobe", compute, artifact=ImageArtifact(reference=IMAGE), key_arn=None)
     assert {name: args.environment[name] for name in args.environment if "PROX" in name} == believed
 
 
