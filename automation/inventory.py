@@ -123,6 +123,7 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     ),
     "aws:s3/bucketVersioning:BucketVersioning": lambda inputs: inputs["bucket"],
     "aws:sqs/queuePolicy:QueuePolicy": lambda inputs: inputs["queueUrl"],
+    "aws:wafv2/webAclAssociation:WebAclAssociation": lambda inputs: f"{inputs['webAclArn']},{inputs['resourceArn']}",
 }
 
 REPEATABLE: Mapping[str, str] = {

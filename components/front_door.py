@@ -26,6 +26,7 @@ class FrontDoorArgs:
     `containers`: some service is reached by address. `throttle` limits an API; `idle_timeout` is the seconds
     without a byte after which a load balancer closes a connection. `access_logs` go to a log group for an API and to a
     bucket for a load balancer. `deletion_protection` keeps a public load balancer, and its bucket, from being deleted.
+    `web_acl_arn` is a regional web ACL that looks at every request; WAF attaches none to an HTTP API.
     """
 
     kind: Kind = "http-api"
@@ -37,6 +38,7 @@ class FrontDoorArgs:
     key_arn: pulumi.Input[str] | None = None
     deletion_protection: bool = False
     idle_timeout: int = 60
+    web_acl_arn: pulumi.Input[str] | None = None
 
 
 class FrontDoor(Component):
@@ -133,6 +135,7 @@ class FrontDoor(Component):
             opts=self.opts(),
         )
         self.log_group_name = front.log_group_name
+        self._guard(front.stage.arn)
         self._reached_by(front.url, api_id=front.api.id, stage=front.stage.stage_name)
 
     def _open_http_api(self) -> None:
@@ -190,9 +193,22 @@ class FrontDoor(Component):
             idle_timeout=args.idle_timeout,
             opts=self.opts(),
         )
+        self._guard(self.load_balancer.load_balancer.arn)
         if domain is not None:
             self._lead_here(domain, self.load_balancer.alias)
         self._open(self.load_balancer.url)
+
+    def _guard(self, arn: pulumi.Output[str]) -> None:
+        """Let the web ACL look at every request."""
+        if self._args.web_acl_arn is None:
+            return
+        aws.wafv2.WebAclAssociation(
+            self.child_name(),
+            resource_arn=arn,
+            web_acl_arn=self._args.web_acl_arn,
+            # One ACL at a time: the end of the old association, coming last, would be the end of the new one.
+            opts=self.opts(delete_before_replace=True),
+        )
 
     def _reached_by(self, url: pulumi.Output[str], *, api_id: pulumi.Output[str], stage: pulumi.Output[str]) -> None:
         """Let an API be reached by the stack's name, or else by its own."""

@@ -112,6 +112,7 @@ _UNNAMED = (
     "aws:sqs/queuePolicy:QueuePolicy",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:wafv2/webAclAssociation:WebAclAssociation",
     "awsx:ec2:Vpc",
     "kubernetes:core/v1:ConfigMap",
     "kubernetes:karpenter.sh/v1:NodePool",

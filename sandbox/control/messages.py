@@ -25,6 +25,7 @@ _SERVICES = {
     "route53": ("Route 53", "Route 53"),
     "secretsmanager": ("Secrets Manager", "Secrets Manager"),
     "vpc": ("EC2", "EC2"),
+    "wafv2": ("WAFV2", "WAF"),
 }
 # Error code and text for a resource that is asked for and does not exist.
 _MISSING = {

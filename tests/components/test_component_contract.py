@@ -39,6 +39,7 @@ Deploy = Callable[[Callable[[], Any]], Any]
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 IMAGE = ImageArtifact(reference="123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:1")
 ADMIN = "arn:aws:iam::123456789012:role/deploy"
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/ours/1"
 BUCKET = "arn:aws:s3:::state"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:dev/llm-AbCdEf"
 
@@ -79,7 +80,7 @@ def api_entry() -> None:
 def rest_entry() -> None:
     """Declare a REST API under the stack's own name."""
     domain = DomainName(host="api.example.com", zone="example.com")
-    args = FrontDoorArgs(kind="rest-api", domain=domain, key_arn=KEY)
+    args = FrontDoorArgs(kind="rest-api", domain=domain, key_arn=KEY, web_acl_arn=WEB_ACL)
     door = FrontDoor("dev-front-door", args, network=Network("dev-net"))
     arn = pulumi.Output.from_input("arn:aws:lambda:us-east-1:123456789012:function:users:live")
     name = pulumi.Output.from_input("users")

@@ -137,3 +137,13 @@ def test_api_with_a_domain_answers_to_that_name_alone(door: Deploy) -> None:
     assert (name["endpointType"], name["securityPolicy"]) == ("REGIONAL", "TLS_1_2")
     assert recorded.one("ApiMapping").inputs["stage"] == "$default"
     assert door().one("Api").inputs["disableExecuteApiEndpoint"] is False
+
+
+def test_web_acl_looks_at_what_it_can_be_attached_to(door: Deploy) -> None:
+    arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/ours/1"
+    guard = door(kind="alb", web_acl_arn=arn).one("WebAclAssociation")
+    assert guard.inputs["webAclArn"] == arn
+    assert ":loadbalancer/app/dev-front-door" in guard.inputs["resourceArn"]
+    # The end of an old association ends whatever its resource has by then.
+    assert guard.delete_before_replace is True
+    assert door(kind="alb").all("WebAclAssociation") == []

@@ -186,6 +186,13 @@ def test_a_name_is_shared_with_the_other_kind_of_api(rest: Deploy, deploy: Deplo
     assert recorded.one("Record", "dev-front-door-alias").inputs == other.one("Record", "dev-front-door-alias").inputs
 
 
+def test_web_acl_looks_at_the_stage(rest: Deploy) -> None:
+    arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/ours/1"
+    guard = rest({"/": "lambda"}, web_acl_arn=arn).one("WebAclAssociation").inputs
+    assert guard["webAclArn"] == arn
+    assert guard["resourceArn"].endswith("stage/dev-front-door-1a2b3c4")
+
+
 def test_it_has_no_url_before_it_is_published(deploy: Deploy) -> None:
     def program() -> None:
         door = FrontDoor("dev-front-door", FrontDoorArgs(kind="rest-api"), network=Network("dev-network"))
