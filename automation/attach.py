@@ -19,6 +19,7 @@ from pathlib import Path
 import grpc
 
 from automation.language_host import LanguageHost
+from sandbox import attachments
 from sandbox.control.errors import AccountError
 
 # Remote components and programs hold a worker while what they register is served here too.
@@ -54,7 +55,10 @@ def main() -> int:
         except AccountError as problem:
             _say({"problem": str(problem)})
             return 1
-    ready["port"] = server.add_insecure_port("127.0.0.1:0")
+    ready["port"] = port = server.add_insecure_port("127.0.0.1:0")
+    if arguments.account is not None:
+        # Programs that this host runs see it, as they do where the engine runs them.
+        os.environ["PULUMI_DEBUG_PROVIDERS"] = attachments(port)
     server.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -21,13 +21,12 @@ from automation.errors import Exit, UserError
 from automation.project import Project
 from automation.state import State, exists, init_stack, prepare
 from automation.toolchain import pulumi_binary
+from sandbox import attachments
 from stacks.files import StackFile, read_stack_file
 from stacks.load import Resolved, load
 
 _ACCOUNT = "123456789012"
 _LANGUAGE_HOST = "pulumi-language-python"
-_PACKAGES = ("aws", "awsx", "eks", "kubernetes")
-"""The packages that the sandbox serves."""
 
 
 class Cloud(StrEnum):
@@ -141,7 +140,7 @@ def environment(project: Project, stack: str, cloud: Cloud, port: int, state: St
         env["PULUMI_DEBUG_LANGUAGES"] = f"python:{port}"
     if cloud is Cloud.SANDBOX:
         env |= {
-            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package in _PACKAGES),
+            "PULUMI_DEBUG_PROVIDERS": attachments(port),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(project.local / "home"),
             "PULUMI_STACK": stack,

@@ -7,6 +7,7 @@ the network and shows no value of a secret.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from automation.toolchain import PULUMI_VERSION, environment, pulumi_cli
 from automation.toolchain import go as go_modules
-from automation.toolchain.places import TOOLS, VENV, cache
+from automation.toolchain.places import ROOT, TOOLS, VENV, cache
 from automation.toolchain.versions import ask, remembered, show
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 HEADINGS = ("tool", "version", "from", "status", "what to do")
 _SET_UP = "make setup"
 _SHOWN = 3
+_EKS = re.compile(r"^[^#]*\beks\b", re.MULTILINE)
 
 
 class Status(Enum):
@@ -75,6 +77,7 @@ def diagnose() -> list[Tool]:
         _go(),
         _plugin("aws"),
         _plugin("awsx"),
+        *_for_eks(),
         _credentials(),
         _program("docker", "only to build images"),
         _program("git", "to name a release by its commit"),
@@ -162,6 +165,14 @@ def _plugin(package: str) -> Tool:
     return Tool(
         name, "", "", Status.ABSENT, f"only for --cloud aws: pulumi plugin install resource {package} {version}"
     )
+
+
+def _for_eks() -> list[Tool]:
+    """Look for what only stacks on EKS need, if there is one; their files are read as text, for want of a parser."""
+    texts = [path.read_text("utf-8", errors="replace") for path in sorted(ROOT.glob("Pulumi.*.yaml"))]
+    if not any(_EKS.search(text) for text in texts):
+        return []
+    return [_plugin("eks"), _plugin("kubernetes"), _program("aws", "only for --cloud aws, to reach clusters")]
 
 
 def _credentials() -> Tool:

@@ -1,7 +1,7 @@
 """Serve the sandbox to Pulumi engines: `python -m sandbox.server --account FOLDER`.
 
 The process prints one JSON line, `{"port": N}`, when it is ready; an engine attaches with
-`PULUMI_DEBUG_PROVIDERS=aws:N,awsx:N` in its environment.
+`PULUMI_DEBUG_PROVIDERS=aws:N,awsx:N,eks:N,kubernetes:N` in its environment.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
+from stacks.aws_command import AwsCommandError, check_aws_command
 from stacks.bundle import BundleError
 from stacks.catalog import read_catalog
 from stacks.deploy import deploy
@@ -20,8 +21,8 @@ def main() -> None:
     """Deploy the stack the engine asks for and export its outputs.
 
     Raises:
-        pulumi.RunError: Its settings cannot be used, or would move traffic back, or its package cannot be built; the
-            engine shows the text alone.
+        pulumi.RunError: Its settings cannot be used, or would move traffic back, its package cannot be built, or a
+            command is missing that it needs; the engine shows the text alone.
 
     """
     root, stack = Path(pulumi.get_root_directory()), pulumi.get_stack()
@@ -34,8 +35,10 @@ def main() -> None:
             neighbours=neighbours(root, stack),
             catalog=read_catalog(root),
         )
-        outputs = deploy(settled(resolved, read_live(stack)), root)
-    except (SettingsError, BundleError) as error:
+        wanted = settled(resolved, read_live(stack))
+        check_aws_command(wanted.settings)
+        outputs = deploy(wanted, root)
+    except (SettingsError, BundleError, AwsCommandError) as error:
         raise pulumi.RunError(f"Stack {stack} cannot be deployed.\n\n{error}") from None
     for name, value in outputs.items():
         pulumi.export(name, value)

@@ -31,8 +31,22 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(doctor, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
     monkeypatch.setattr(versions, "LOCAL", tmp_path / ".modeshift")
     return tmp_path
+
+
+def test_what_clusters_need_is_shown_when_a_stack_has_one(bare: Path) -> None:
+    stack = bare / "Pulumi.staging.yaml"
+    stack.write_text("config:\n  modeshift:mode: container # or on eks\n")
+    assert "aws" not in found()
+    stack.write_text("config:\n  modeshift:container: {compute: eks}\n")
+    tools = found()
+    assert {"eks provider", "kubernetes provider", "aws"} <= set(tools)
+    assert tools["aws"].status is Status.ABSENT
+    assert tools["aws"].fix == "only for --cloud aws, to reach clusters: install aws"
+    program(bare / "bin" / "aws", "aws-cli/2.31.0 Python/3.13.7 Linux/6.1")
+    assert found()["aws"].version == "2.31.0"
 
 
 def program(path: Path, says: str) -> Path:

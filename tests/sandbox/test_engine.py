@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from automation.language_host import serve
+from sandbox import attachments
 from sandbox.control import faults
 from sandbox.control.account import Account
 from sandbox.control.faults import Rule
@@ -153,7 +154,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_DEBUG_COMMANDS": "true",
             "PULUMI_DEBUG_LANGUAGES": f"python:{host}",
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{providers},awsx:{providers}",
+            "PULUMI_DEBUG_PROVIDERS": attachments(providers),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(tmp_path / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import attachments
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -75,7 +77,7 @@ class _Stack:
             "PULUMI_BACKEND_URL": f"file://{self.root / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_DEBUG_LANGUAGES": f"python:{self.port}",
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{self.port},awsx:{self.port}",
+            "PULUMI_DEBUG_PROVIDERS": attachments(self.port),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(self.root / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
