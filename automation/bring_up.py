@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from automation.operations import Result
 from automation.review import review, review_view
 from automation.screen import Screen
 from stacks.load import Resolved
+
+_SHORT = 12
 
 
 def bring_up(
@@ -26,8 +29,15 @@ def bring_up(
     accept_data_loss: bool = False,
     expect_plan: Path | None = None,
     resolved: Resolved | None = None,
+    agreed: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Preview, hold the preview against the policies of stacks that have settings, ask, bring up, and show each."""
+    """Preview, hold the preview against the policies of stacks that have settings, ask, bring up, and show each.
+
+    `agreed` is called when nothing keeps the stack from being changed any more, and before anything is.
+    """
+    if resolved is not None and resolved.settings.release is not None:
+        pinned = resolved.settings.release.version
+        screen.say(f"{session.stack} is held at version {pinned[:_SHORT]} by modeshift:release.", "yellow")
     recovery.recover(session, screen.console)
     expected = None
     if not skip_preview:
@@ -49,6 +59,7 @@ def bring_up(
         _refuse_data_loss(planned, accepted=accept_data_loss)
         if planned.plan.changed():
             screen.confirm(f"Bring up {session.stack}?", yes=yes)
+    agreed()
     result = operations.up(session, screen.console, expected, refresh=refresh)
     screen.result(session, result, again)
     return result

@@ -19,12 +19,14 @@ from automation.cost_cli import cost
 from automation.errors import Exit, UserError
 from automation.modes_cli import modes
 from automation.operations import Result
-from automation.options import AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
+from automation.options import AcceptDataLoss, AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
 from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
+from automation.rollback_cli import rollback
 from automation.sandbox_cli import sandbox
 from automation.scan.scan_cli import scan
 from automation.screen import Screen, ask
+from automation.shift.shift_cli import shift
 from stacks.load import describe
 
 app = typer.Typer(
@@ -38,7 +40,9 @@ app.add_typer(sandbox, name="sandbox")
 app.add_typer(cost, name="cost")
 app.command()(policies)
 app.command()(scan)
+app.command()(shift)
 app.command()(modes)
+app.command()(rollback)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)
@@ -53,9 +57,7 @@ def up(
     as_json: Json = False,
     skip_preview: Annotated[bool, typer.Option("--skip-preview", help="Do not preview first.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read back what exists first, to repair drift.")] = False,
-    accept_data_loss: Annotated[
-        bool, typer.Option("--accept-data-loss", help="Allow deleting or replacing what holds data.")
-    ] = False,
+    accept_data_loss: AcceptDataLoss = False,
     expect_plan: Annotated[
         Path | None, typer.Option("--expect-plan", help="Refuse unless this reviewed preview --json still holds.")
     ] = None,
