@@ -89,7 +89,10 @@ class PrometheusRecorder:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         Info("app", "What runs here.", registry=self._registry).info({"version": __version__})
-        self._under_way = Gauge("http_requests_in_progress", "Requests under way.", registry=self._registry)
+        self._under_way = 0
+        # Asked for when it is read: telling it of each request twice would cost more than counting.
+        in_progress = Gauge("http_requests_in_progress", "Requests under way.", registry=self._registry)
+        in_progress.set_function(lambda: self._under_way)
         self._requests = Counter(
             "http_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
         )
@@ -104,11 +107,11 @@ class PrometheusRecorder:
 
     def began(self) -> None:
         """Note that a request is under way; not by route, which is known only later."""
-        self._under_way.inc()
+        self._under_way += 1
 
     def ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note how a request ended."""
-        self._under_way.dec()
+        self._under_way -= 1
         key = (method, route, status // 100)
         if key not in self._known:
             counter = self._requests.labels(method, route, f"{status // 100}xx")

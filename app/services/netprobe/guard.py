@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NoReturn
 
@@ -75,6 +75,8 @@ class PortError(ForbiddenError):
         super().__init__(f"port {port} may not be probed; these may: {ports}")
 
 
+# Whoever watches a host asks for it again and again. Only hosts are kept, never what is refused.
+@lru_cache(maxsize=1024)
 def parse_host(text: str) -> str:
     """Return a host name or address in its one plain form; raises ValueError for every other way to write one."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
