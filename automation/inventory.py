@@ -68,6 +68,7 @@ BY_TAGS: Mapping[str, _Arn] = {
     "aws:ecs/cluster:Cluster": _Arn("ecs", "cluster/.+"),
     "aws:ecs/service:Service": _Arn("ecs", "service/.+"),
     "aws:ecs/taskDefinition:TaskDefinition": _Arn("ecs", "task-definition/([^:]+):[0-9]+"),
+    "aws:eks/cluster:Cluster": _Arn("eks", "cluster/(.+)"),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _Arn("iam", "oidc-provider/.+"),
     "aws:kms/key:Key": _Arn("kms", "key/(.+)"),
     "aws:lambda/function:Function": _Arn("lambda", "function:([^:]+)"),
@@ -97,6 +98,11 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": lambda inputs: inputs["repository"],
     "aws:ecr/repositoryPolicy:RepositoryPolicy": lambda inputs: inputs["repository"],
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": lambda inputs: inputs["clusterName"],
+    "aws:eks/accessEntry:AccessEntry": lambda inputs: f"{inputs['clusterName']}:{inputs['principalArn']}",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": lambda inputs: "#".join(
+        inputs[key] for key in ("clusterName", "principalArn", "policyArn")
+    ),
+    "aws:eks/addon:Addon": lambda inputs: f"{inputs['clusterName']}:{inputs['addonName']}",
     "aws:iam/role:Role": lambda inputs: inputs["name"],
     "aws:iam/rolePolicy:RolePolicy": lambda inputs: f"{inputs['role']}:{inputs['name']}",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": lambda inputs: f"{inputs['role']}/{inputs['policyArn']}",
@@ -123,6 +129,10 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     ),
     "aws:s3/bucketVersioning:BucketVersioning": lambda inputs: inputs["bucket"],
     "aws:sqs/queuePolicy:QueuePolicy": lambda inputs: inputs["queueUrl"],
+    "kubernetes:core/v1:ConfigMap": lambda inputs: f"{inputs['metadata']['namespace']}/{inputs['metadata']['name']}",
+    "kubernetes:core/v1:Namespace": lambda inputs: inputs["metadata"]["name"],
+    "kubernetes:helm.sh/v3:Release": lambda inputs: f"{inputs['namespace']}/{inputs['name']}",
+    "kubernetes:karpenter.sh/v1:NodePool": lambda inputs: inputs["metadata"]["name"],
     "aws:wafv2/webAclAssociation:WebAclAssociation": lambda inputs: f"{inputs['webAclArn']},{inputs['resourceArn']}",
 }
 
@@ -222,6 +232,18 @@ def _aliases(client: Client, inputs: Values) -> Iterable[str]:
             yield item["AliasArn"]
 
 
+def _pod_identities(client: Client, inputs: Values) -> Iterable[str]:
+    wanted = {"namespace": inputs["namespace"], "serviceAccount": inputs["serviceAccount"]}
+    pages = (
+        client("eks")
+        .get_paginator("list_pod_identity_associations")
+        .paginate(clusterName=inputs["clusterName"], **wanted)
+    )
+    for item in (item for page in pages for item in page["associations"]):
+        if wanted.items() <= item.items():
+            yield item["associationId"]
+
+
 def _rules(client: Client, inputs: Values, *, egress: bool) -> Iterable[str]:
     # Their tags and ARNs do not say which way they let traffic through.
     wanted = _identifying(inputs)
@@ -247,6 +269,7 @@ BY_LISTING: Mapping[str, Callable[[Client, Values], Iterable[str]]] = {
     "aws:apigatewayv2/integration:Integration": _integrations,
     "aws:apigatewayv2/route:Route": _routes,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _route_table_associations,
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": _pod_identities,
     "aws:lambda/alias:Alias": _aliases,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rules, egress=True),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": partial(_rules, egress=False),

@@ -1,8 +1,8 @@
 """The part of AWS's own API that operator commands use, over HTTP, answered from the account.
 
 Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
-aliases of a function, the route tables and rules of EC2, images of a registry, and what `signals.py` says of target
-groups; any other call is refused by name.
+aliases of a function, the Pod Identity associations of a cluster, the route tables and rules of EC2, images of a
+registry, and what `signals.py` says of target groups; any other call is refused by name.
 """
 
 from __future__ import annotations
@@ -78,6 +78,13 @@ _LISTS = (
         "domainName",
         "items",
         {"apiMappingId": "id", "apiId": "apiId", "apiMappingKey": "apiMappingKey", "stage": "stage"},
+    ),
+    _List(
+        "/clusters/([^/]+)/pod-identity-associations",
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        "clusterName",
+        "associations",
+        {"associationId": "associationId", "namespace": "namespace", "serviceAccount": "serviceAccount"},
     ),
     _List(
         "/2015-03-31/functions/([^/]+)/aliases",

@@ -60,6 +60,7 @@ def test_no_way_is_kept_for_a_type_that_does_not_exist() -> None:
         ("aws:s3/bucket:Bucket", "arn:aws:s3:::logs", "logs"),
         ("aws:ecs/service:Service", "arn:aws:ecs:us-east-1:1:service/c/s", "arn:aws:ecs:us-east-1:1:service/c/s"),
         ("aws:ecs/taskDefinition:TaskDefinition", "arn:aws:ecs:us-east-1:1:task-definition/web:7", "web"),
+        ("aws:eks/cluster:Cluster", "arn:aws:eks:us-east-1:1:cluster/dev-eks", "dev-eks"),
     ],
 )
 def test_an_arn_gives_the_id_that_pulumi_uses(token: str, arn: str, identity: str) -> None:

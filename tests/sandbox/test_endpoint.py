@@ -105,6 +105,15 @@ def test_aliases_of_a_function_are_listed_by_its_name_or_arn(put: Put, client: C
     assert (alias["AliasArn"], alias["Name"], alias["FunctionVersion"]) == (arn, "live", "3")
 
 
+def test_pod_identities_of_a_cluster_are_listed(put: Put, client: Client) -> None:
+    token = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+    for cluster in ("dev-eks", "other"):
+        inputs: Values = {"clusterName": cluster, "namespace": "web", "serviceAccount": "web"}
+        put(token, f"a-{cluster}", inputs, associationId=f"a-{cluster}")
+    [found] = client("eks").list_pod_identity_associations(clusterName="dev-eks")["associations"]
+    assert (found["associationId"], found["namespace"], found["serviceAccount"]) == ("a-dev-eks", "web", "web")
+
+
 def test_associations_of_a_subnet_are_in_its_route_table(put: Put, client: Client) -> None:
     for number in (1, 2):
         inputs: Values = {"routeTableId": "rtb-1", "subnetId": f"subnet-{number}"}
