@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from stacks.errors import Problem, nearest, show
 from stacks.forms import fields, form_at
 from stacks.keys import Json
+from stacks.limits import Ability
 from stacks.settings import ScalingSettings, ServiceSettings, Settings, SizeSettings, Timeout
 
 MANIFEST: Final = "service.toml"
@@ -30,6 +31,9 @@ _FOLDER: Final = FilePath("app", "services")
 
 class Need(StrEnum):
     INTERNET = "internet"
+    WEBSOCKETS = Ability.WEBSOCKETS
+    BACKGROUND = Ability.BACKGROUND
+    ICMP = Ability.ICMP
 
 
 class Manifest(Settings):
@@ -46,13 +50,23 @@ class Manifest(Settings):
     timeout: Timeout | None = None
     """Longest request, seconds."""
     needs: tuple[Need, ...] = ()
-    """What the service cannot work without."""
+    """What the service cannot work without: the internet, WebSockets, work after the answer, ICMP echo."""
+    payload_mb: Annotated[int, Field(ge=1)] | None = None
+    """Largest request or answer, MB; unset, 1."""
+    disk_mb: Annotated[int, Field(ge=1)] | None = None
+    """Room it takes in /tmp, MB; it may be gone with the next request. Unset, 64."""
     settings: tuple[str, ...] | None = None
     """Environment variables it takes, `NAME` or `PREFIX_*`; unset leaves them unchecked."""
     size: SizeSettings | None = None
     """What one instance gets."""
     scaling: ScalingSettings | None = None
     """How many tasks run."""
+
+    def wants(self) -> dict[Ability, int]:
+        """Return what a compute has to offer, besides the internet."""
+        figures = {Ability.PAYLOAD: self.payload_mb, Ability.DISK: self.disk_mb}
+        words = {Ability(need): 1 for need in self.needs if need is not Need.INTERNET}
+        return words | {ability: figure for ability, figure in figures.items() if figure is not None}
 
     def layer(self) -> dict[str, Json]:
         """Return what the manifest sets on a stack's service, as a stack file would write it."""
