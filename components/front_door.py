@@ -109,10 +109,11 @@ class FrontDoor(Component):
         return self._url
 
     @property
-    def behind(self) -> Behind | None:
+    def behind(self) -> Behind:
         """Return how an API reaches the load balancer behind it."""
         if self.load_balancer is None or self.vpc_link_id is None:
-            return None
+            msg = f"{self.name} has no load balancer behind it; create it with `containers`."
+            raise ValueError(msg)
         return Behind(load_balancer=self.load_balancer, link_id=self.vpc_link_id)
 
     def add(self, route: RestRoute) -> None:

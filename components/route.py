@@ -13,6 +13,7 @@ from components.base import Component
 from components.fargate_traffic import PROBE_PRIORITIES
 from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
+from components.rest_api import STAGE, RestRoute
 from components.service import IpTarget, LambdaTarget, Target, Weighted
 
 DEEPEST_PATH = 8
@@ -51,9 +52,10 @@ class Route(Component):
     | front door | one function   | anything else                                             |
     |------------|----------------|-----------------------------------------------------------|
     | `http-api` | an integration | VPC link to a rule of the internal load balancer           |
+    | `rest-api` | an integration | VPC link to a rule of the internal load balancer           |
     | `alb`      | a rule         | a rule                                                     |
 
-    The rule, the routes of an HTTP API and its link are called the same for every compute, so that a move changes them
+    The rule, the routes of an API and its link are called the same for every compute, so that a move changes them
     in place: first the new compute is there and steady (`depends_on`), then they point to it, then the old one goes.
     What differs by compute, such as the permission to invoke a function, comes and goes with it. Shares are nothing but
     weights of the rule.
@@ -86,7 +88,7 @@ class Route(Component):
             path: What they start with; `/` gets all that no other route does.
             targets: What answers them: one, or several that share the traffic by weight. One function at most.
             rule_tags: What people should be able to read at the rule of the load balancer, if there is one.
-            timeout: Longest request, seconds; an HTTP API gives up after 30.
+            timeout: Longest request, seconds; an HTTP API gives up after 30, a REST API after 29.
             depends_on: The computes, so that traffic moves only once they are steady.
             opts: Options of the component.
 
@@ -99,10 +101,28 @@ class Route(Component):
         self._depends_on = list(depends_on)
         if front_door.api is not None:
             self._through_api(front_door.api, min(timeout, _LONGEST_INTEGRATION) * 1000)
+        elif front_door.kind == "rest-api":
+            front_door.add(self._rest_route(timeout))
         else:
             self._rule(self._balancer())
-        self.url: pulumi.Output[str] = pulumi.Output.concat(front_door.url, path.rstrip("/"))
-        self.register_outputs({"url": self.url})
+        self.register_outputs({"path": path})
+
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """Return what the service is reached by, once the front door is published."""
+        return pulumi.Output.concat(self._front_door.url, self.path.rstrip("/"))
+
+    def _rest_route(self, timeout: int) -> RestRoute:
+        match self._targets:
+            case [Weighted(target=LambdaTarget() as function)]:
+                return RestRoute(
+                    name=self.name, path=self.path, target=function, timeout=timeout, ready=self._depends_on
+                )
+            case _:
+                rule = self._rule(self._balancer())
+                return RestRoute(
+                    name=self.name, path=self.path, target=self._front_door.behind, timeout=timeout, ready=[rule]
+                )
 
     def _through_api(self, api: aws.apigatewayv2.Api, milliseconds: int) -> None:
         match self._targets:
@@ -204,15 +224,17 @@ class Route(Component):
             aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=arn, weight=weighted.weight)
             for weighted, (arn, _) in zip(self._targets, groups, strict=True)
         ]
+        stage = STAGE if self._front_door.kind == "rest-api" else ""
         return aws.lb.ListenerRule(
             self.child_name(),
             listener_arn=balancer.listener.arn,
             priority=priority(self.path),
             conditions=[
                 aws.lb.ListenerRuleConditionArgs(
-                    path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=_patterns(self.path))
+                    path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=_patterns(self.path, stage))
                 )
             ],
+            transforms=_without(stage) if stage else None,
             actions=[
                 aws.lb.ListenerRuleActionArgs(
                     type="forward",
@@ -238,6 +260,24 @@ def _route_keys(path: str) -> list[tuple[str, str]]:
     return [("", f"ANY {path}"), ("below", f"ANY {path}/{{proxy+}}")]
 
 
-def _patterns(path: str) -> list[str]:
-    """Return the path patterns of a load balancer that together match a prefix."""
-    return ["/*"] if path == "/" else [path, f"{path}/*"]
+def _patterns(path: str, stage: str) -> list[str]:
+    """Return the path patterns of a load balancer that together match a prefix, with the stage before it or without."""
+    if path == "/":
+        return ["/*"]
+    starts = [path, f"/{stage}{path}"] if stage else [path]
+    return [pattern for start in starts for pattern in (start, f"{start}/*")]
+
+
+def _without(stage: str) -> list[aws.lb.ListenerRuleTransformArgs]:
+    """Return what takes the stage from the beginning of a path.
+
+    AWS says that a REST API sends its stage along through a link, and shows examples in which it does not. A service
+    sees the same path either way.
+    """
+    rewrite = aws.lb.ListenerRuleTransformUrlRewriteConfigRewriteArgs(regex=f"^/{stage}(?:/|$)(.*)$", replace="/$1")
+    return [
+        aws.lb.ListenerRuleTransformArgs(
+            type="url-rewrite",
+            url_rewrite_config=aws.lb.ListenerRuleTransformUrlRewriteConfigArgs(rewrite=rewrite),
+        )
+    ]

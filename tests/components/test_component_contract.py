@@ -32,7 +32,7 @@ from components.private_bucket import PrivateBucket
 from components.registry import ImageRegistry
 from components.rest_api import RestRoute
 from components.route import Route
-from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, ZipArtifact
+from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, Weighted, ZipArtifact
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -61,7 +61,13 @@ def containers() -> None:
         load_balancer=door.load_balancer,
         exec_enabled=True,
     )
-    Route("dev-netprobe", front_door=door, path="/", target=service.target, depends_on=[service.service])
+    Route(
+        "dev-netprobe",
+        front_door=door,
+        path="/",
+        targets=[Weighted(target=service.target)],
+        depends_on=[service.service],
+    )
 
 
 def public_entry() -> None:
@@ -103,7 +109,7 @@ def functions() -> None:
         network=network,
     )
     door = FrontDoor("dev-front-door", FrontDoorArgs(), network=network)
-    Route("dev-netprobe", front_door=door, path="/", target=service.target, depends_on=[service])
+    Route("dev-netprobe", front_door=door, path="/", targets=[Weighted(target=service.target)], depends_on=[service])
 
 
 def pods() -> None:

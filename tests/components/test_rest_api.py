@@ -39,7 +39,6 @@ def rest(deploy: Deploy) -> Deploy:
             ready = Network("dev-ready", flow_logs=False)
             for at, (path, kind) in enumerate(routes.items()):
                 target = function(alias) if kind == "lambda" else door.behind
-                assert target is not None
                 door.add(RestRoute(name=f"dev-{at}", path=path, target=target, timeout=timeout, ready=[ready]))
             door.publish()
             return door.url

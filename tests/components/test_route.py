@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pulumi
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +55,7 @@ def route(deploy: Deploy) -> Deploy:
             steady = Network("dev-steady", flow_logs=False)
             targets = [Weighted(target=target(compute), weight=weight) for compute, weight in shares.items()]
             made = Route("dev-users", front_door=door, path=path, targets=targets, depends_on=[steady], **choices)
+            door.publish()
             return made.url
 
         return deploy(program)
@@ -231,3 +234,56 @@ def test_priority_of_a_path_never_changes() -> None:
 def test_path_with_too_many_segments_is_refused() -> None:
     with pytest.raises(ValueError, match="has 9 segments; a route may have 8"):
         priority("/a" * 9)
+
+
+def definition(recorded: Any) -> dict[str, Any]:
+    paths = json.loads(recorded.one("apigateway/restApi:RestApi").inputs["body"])["paths"]
+    return {path: next(iter(each.values()))["x-amazon-apigateway-integration"] for path, each in paths.items()}
+
+
+def test_rest_api_invokes_one_function_directly_and_all_else_through_its_link(route: Deploy) -> None:
+    direct = route("rest-api", "lambda")
+    assert {one["type"] for one in definition(direct).values()} == {"aws_proxy"}
+    assert direct.all("ListenerRule") == []
+    assert direct.value == "https://dev-front-door-id.execute-api.us-east-1.amazonaws.com/live/users"
+    for computes in ({"fargate": 100}, {"lambda": 90, "fargate": 10}):
+        linked = route("rest-api", computes)
+        assert {one["type"] for one in definition(linked).values()} == {"http_proxy"}
+        (action,) = linked.one("ListenerRule").inputs["actions"]
+        weights = [group["weight"] for group in action["forward"]["targetGroups"]]
+        assert weights == list(computes.values())
+        assert (
+            "aws:lb/listenerRule:ListenerRule::dev-users" in linked.one("apigateway/deployment:Deployment").depends_on
+        )
+
+
+def test_shares_behind_a_rest_api_are_nothing_but_weights_of_the_rule(route: Deploy) -> None:
+    def inputs(weight: int) -> dict[tuple[str, str, str], Any]:
+        recorded = route("rest-api", {"lambda": 100 - weight, "fargate": weight})
+        return {(r.type, r.name, r.parent): r.inputs for r in recorded}
+
+    before, after = inputs(10), inputs(50)
+    assert [key[0] for key in before if before[key] != after.get(key)] == ["aws:lb/listenerRule:ListenerRule"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ("/live/users/1?x=/live/", "/users/1?x=/live/"),
+        ("/users/live/1", "/users/live/1"),
+        ("/live", "/"),
+        ("/live/", "/"),
+        ("/liver", "/liver"),
+        ("/users", "/users"),
+    ],
+)
+def test_a_service_sees_its_path_whether_or_not_the_stage_comes_along(route: Deploy, asked: str, seen: str) -> None:
+    rule = route("rest-api", "fargate").one("ListenerRule").inputs
+    (transform,) = rule["transforms"]
+    rewrite = transform["urlRewriteConfig"]["rewrite"]
+    assert re2.sub(rewrite["regex"], rewrite["replace"].replace("$1", r"\1"), asked) == seen
+    assert rule["conditions"] == [{"pathPattern": {"values": ["/users", "/users/*", "/live/users", "/live/users/*"]}}]
+    assert route("rest-api", "fargate", path="/").one("ListenerRule").inputs["conditions"] == [
+        {"pathPattern": {"values": ["/*"]}}
+    ]
+    assert "transforms" not in route("http-api", "fargate").one("ListenerRule").inputs
