@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from concurrent import futures
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
-from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime.proto import provider_pb2, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from sandbox.control.errors import Refusal
 from sandbox.control.expand import SERVED, expand
+from tests.sandbox.monitor import AWS, Engine, Monitor
+from tests.sandbox.monitor import engine as serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,87 +23,24 @@ _RECORDED = Path(__file__).parent / "recorded"
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
-_AWS = "urn:pulumi:dev::p::pulumi:providers:aws::aws::0c8ab1a4"
+_ZONES = "aws:index/getAvailabilityZones:getAvailabilityZones"
 _COMPONENT = "awsx:ec2:Vpc::net"
 _IDS = ("vpcId", "subnetId", "routeTableId", "gatewayId", "natGatewayId", "allocationId")
 
 
-@dataclass
-class _Monitor(resource_pb2_grpc.ResourceMonitorServicer):
-    """An engine that gives every custom resource an id, or none yet in a preview."""
-
-    preview: bool = False
-    fails: str = ""
-    zones: list[str] = field(default_factory=lambda: [f"us-west-2{letter}" for letter in "abcd"])
-    registered: dict[str, resource_pb2.RegisterResourceRequest] = field(default_factory=dict)
-    invoked: list[resource_pb2.ResourceInvokeRequest] = field(default_factory=list)
-    finished: list[str] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        urn = f"{request.type}::{request.name}"
-        with self.lock:
-            assert urn not in self.registered, f"{urn} is registered twice"
-            assert request.parent in self.registered or not request.custom, f"the parent of {urn} is not there yet"
-            assert all(name in self.registered for name in request.dependencies if not name.startswith("outside"))
-            self.registered[urn] = request
-        identity = "" if self.preview or not request.custom else f"id-{urn}"
-        result = resource_pb2.FAIL if request.name == self.fails else resource_pb2.SUCCESS
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, result=result)
-
-    def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802
-        self.finished.append(request.urn)
-        return empty_pb2.Empty()
-
-    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        self.invoked.append(request)
-        answer = resource_pb2.ResourceInvokeResponse()
-        json_format.ParseDict({"names": self.zones}, getattr(answer, "return"))
-        return answer
-
-    def inputs(self, urn: str) -> dict[str, Any]:
-        return json_format.MessageToDict(self.registered[urn].object)
-
-    def of(self, kind: str) -> list[str]:
-        return sorted(urn.split("::")[1] for urn in self.registered if urn.split("::")[0].endswith(f":{kind}"))
-
-
-@dataclass(frozen=True)
-class _Engine:
-    monitor: _Monitor
-    endpoint: str
-
-    def construct(self, **inputs: Any) -> dict[str, Any]:
-        return json_format.MessageToDict(expand(self.request(**inputs)).state)
-
-    def request(self, **inputs: Any) -> provider_pb2.ConstructRequest:
-        return provider_pb2.ConstructRequest(
-            type="awsx:ec2:Vpc",
-            name="net",
-            monitorEndpoint=self.endpoint,
-            inputs=json_format.ParseDict(inputs, struct_pb2.Struct()),
-            providers={"aws": _AWS},
-            dryRun=self.monitor.preview,
-        )
-
-
 @pytest.fixture
-def engine() -> Iterator[_Engine]:
-    """Yield an engine to construct components with."""
-    monitor = _Monitor()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
-    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield _Engine(monitor, f"127.0.0.1:{port}")
-    server.stop(grace=None)
+def engine() -> Iterator[Engine]:
+    """Yield an engine to construct VPCs with."""
+    monitor = Monitor(answers={_ZONES: {"names": [f"us-west-2{letter}" for letter in "abcd"]}})
+    with serving(monitor, "awsx:ec2:Vpc", "net") as engine:
+        yield engine
 
 
 _ARGUMENTS = {"cidrBlock": "10.20.0.0/16", "enableDnsHostnames": True, "subnetStrategy": "Auto"}
 
 
 @pytest.mark.parametrize(("recording", "zones", "nat"), [("vpc-3-single", 3, "Single"), ("vpc-2-none", 2, "None")])
-def test_children_are_those_of_the_real_package(engine: _Engine, recording: str, zones: int, nat: str) -> None:
+def test_children_are_those_of_the_real_package(engine: Engine, recording: str, zones: int, nat: str) -> None:
     engine.construct(**_ARGUMENTS, numberOfAvailabilityZones=zones, natGateways={"strategy": nat})
     real = {f"{one['type']}::{one['name']}": one for one in json.loads((_RECORDED / f"{recording}.json").read_text())}
     assert engine.monitor.registered.keys() == real.keys()
@@ -123,7 +58,7 @@ def test_children_are_those_of_the_real_package(engine: _Engine, recording: str,
     assert len(set(ids.values())) == len(ids)
 
 
-def test_each_link_is_to_the_resource_it_names(engine: _Engine) -> None:
+def test_each_link_is_to_the_resource_it_names(engine: Engine) -> None:
     engine.construct(numberOfAvailabilityZones=3, natGateways={"strategy": "OnePerAz"})
     inputs = engine.monitor.inputs
     assert engine.monitor.of("NatGateway") == engine.monitor.of("Eip") == ["net-1", "net-2", "net-3"]
@@ -144,7 +79,7 @@ def test_each_link_is_to_the_resource_it_names(engine: _Engine) -> None:
     }
 
 
-def test_the_defaults_are_the_real_ones(engine: _Engine) -> None:
+def test_the_defaults_are_the_real_ones(engine: Engine) -> None:
     engine.construct()
     assert engine.monitor.inputs("aws:ec2/vpc:Vpc::net") == {"cidrBlock": "10.0.0.0/16", "tags": {"Name": "net"}}
     kinds = Counter(urn.split("::")[0].rpartition(":")[2] for urn in engine.monitor.registered)
@@ -160,7 +95,7 @@ def test_the_defaults_are_the_real_ones(engine: _Engine) -> None:
     }
 
 
-def test_the_program_gets_identifiers_and_resources(engine: _Engine) -> None:
+def test_the_program_gets_identifiers_and_resources(engine: Engine) -> None:
     specs = [{"type": "Public"}, {"type": "Private"}, {"type": "Isolated"}, {"type": "Unused"}]
     state = engine.construct(
         subnetSpecs=specs, subnetStrategy="Auto", numberOfAvailabilityZones=2, natGateways={"strategy": "None"}
@@ -179,17 +114,17 @@ def test_the_program_gets_identifiers_and_resources(engine: _Engine) -> None:
     assert [len(state[name]) for name in ("publicSubnets", "privateSubnets", "isolatedSubnets")] == [2, 2, 2]
     assert state["eips"] == state["natGateways"] == state["vpcEndpoints"] == []
     assert state["subnetLayout"] == [{"type": spec["type"]} for spec in specs]
-    assert engine.monitor.finished == [_COMPONENT]
+    assert engine.monitor.finished == {_COMPONENT: {}}
 
 
-def test_outputs_say_what_they_came_from(engine: _Engine) -> None:
+def test_outputs_say_what_they_came_from(engine: Engine) -> None:
     uses = expand(engine.request(numberOfAvailabilityZones=2)).stateDependencies
     assert list(uses["vpcId"].urns) == ["aws:ec2/vpc:Vpc::net"]
     assert list(uses["privateSubnetIds"].urns) == [f"aws:ec2/subnet:Subnet::net-private-{zone}" for zone in (1, 2)]
     assert len(uses["routes"].urns) == 4
 
 
-def test_in_a_preview_identifiers_are_unknown_and_resources_known_by_urn(engine: _Engine) -> None:
+def test_in_a_preview_identifiers_are_unknown_and_resources_known_by_urn(engine: Engine) -> None:
     engine.monitor.preview = True
     state = engine.construct(numberOfAvailabilityZones=2)
     assert state["vpcId"] == state["publicSubnetIds"] == state["privateSubnetIds"] == _UNKNOWN
@@ -199,7 +134,7 @@ def test_in_a_preview_identifiers_are_unknown_and_resources_known_by_urn(engine:
     assert engine.monitor.inputs("aws:ec2/natGateway:NatGateway::net-1")["allocationId"] == _UNKNOWN
 
 
-def test_tags_reach_every_child_and_subnets_have_their_own(engine: _Engine) -> None:
+def test_tags_reach_every_child_and_subnets_have_their_own(engine: Engine) -> None:
     specs = [{"type": "Public", "tags": {"tier": "edge", "team": "a"}}, {"type": "Private", "name": "app"}]
     engine.construct(subnetSpecs=specs, subnetStrategy="Auto", numberOfAvailabilityZones=1, tags={"team": "b"})
     tags = {urn: engine.monitor.inputs(urn).get("tags") for urn in engine.monitor.registered}
@@ -218,7 +153,7 @@ def test_tags_reach_every_child_and_subnets_have_their_own(engine: _Engine) -> N
     assert tags["aws:ec2/eip:Eip::net-1"] == {"Name": "net-1", "team": "b"}
 
 
-def test_unknown_and_secret_tags_stay_so(engine: _Engine) -> None:
+def test_unknown_and_secret_tags_stay_so(engine: Engine) -> None:
     request = engine.request(tags={"a": {_SIGNATURE: _SECRET, "value": "hidden"}, "b": _UNKNOWN})
     request.inputDependencies["tags"].urns.append("outside::key")
     expand(request)
@@ -229,7 +164,7 @@ def test_unknown_and_secret_tags_stay_so(engine: _Engine) -> None:
         assert list(engine.monitor.registered[urn].propertyDependencies["tags"].urns) == ["outside::key"]
 
 
-def test_outputs_are_taken_for_what_they_hold(engine: _Engine) -> None:
+def test_outputs_are_taken_for_what_they_hold(engine: Engine) -> None:
     def output(**of: Any) -> dict[str, Any]:
         return {_SIGNATURE: "d0e6a833031e9bbcd3f4e8bde6ca49a4", "dependencies": ["outside::key"], **of}
 
@@ -245,33 +180,33 @@ def test_outputs_are_taken_for_what_they_hold(engine: _Engine) -> None:
     }
 
 
-def test_tags_that_are_not_known_at_all_are_unknown_everywhere(engine: _Engine) -> None:
+def test_tags_that_are_not_known_at_all_are_unknown_everywhere(engine: Engine) -> None:
     engine.construct(tags=_UNKNOWN)
     assert engine.monitor.inputs("aws:ec2/internetGateway:InternetGateway::net")["tags"] == _UNKNOWN
 
 
-def test_given_addresses_are_used_instead_of_new_ones(engine: _Engine) -> None:
+def test_given_addresses_are_used_instead_of_new_ones(engine: Engine) -> None:
     nat = {"strategy": "OnePerAz", "elasticIpAllocationIds": ["eipalloc-1", "eipalloc-2"]}
     state = engine.construct(numberOfAvailabilityZones=2, natGateways=nat)
     assert state["eips"] == []
     assert engine.monitor.inputs("aws:ec2/natGateway:NatGateway::net-2")["allocationId"] == "eipalloc-2"
 
 
-def test_named_zones_need_no_lookup(engine: _Engine) -> None:
+def test_named_zones_need_no_lookup(engine: Engine) -> None:
     engine.construct(availabilityZoneNames=["eu-west-1b", "eu-west-1c"])
     assert engine.monitor.invoked == []
     zone = engine.monitor.inputs("aws:ec2/subnet:Subnet::net-public-2")["availabilityZone"]
     assert zone == "eu-west-1c"
 
 
-def test_children_and_lookup_use_the_programs_provider(engine: _Engine) -> None:
+def test_children_and_lookup_use_the_programs_provider(engine: Engine) -> None:
     engine.construct()
     children = [one for one in engine.monitor.registered.values() if one.custom]
-    assert {(one.provider, one.version) for one in [*children, *engine.monitor.invoked]} == {(_AWS, "")}
-    assert engine.monitor.registered[_COMPONENT].providers["aws"] == _AWS
+    assert {(one.provider, one.version) for one in [*children, *engine.monitor.invoked]} == {(AWS, "")}
+    assert engine.monitor.registered[_COMPONENT].providers["aws"] == AWS
 
 
-def test_without_a_provider_a_version_is_pinned(engine: _Engine) -> None:
+def test_without_a_provider_a_version_is_pinned(engine: Engine) -> None:
     request = engine.request()
     request.providers.clear()
     expand(request)
@@ -279,7 +214,7 @@ def test_without_a_provider_a_version_is_pinned(engine: _Engine) -> None:
     assert all(one.provider == "" and one.version.startswith("7.") for one in [*children, *engine.monitor.invoked])
 
 
-def test_the_component_keeps_its_place_and_options(engine: _Engine) -> None:
+def test_the_component_keeps_its_place_and_options(engine: Engine) -> None:
     request = engine.request()
     request.parent = "outside::stack"
     request.protect = True
@@ -316,20 +251,20 @@ def test_the_component_keeps_its_place_and_options(engine: _Engine) -> None:
         ({"cidrBlock": "10.0.0.0/99"}, "'10.0.0.0/99' is not an IPv4 block"),
     ],
 )
-def test_what_cannot_be_is_refused_before_any_child(engine: _Engine, inputs: dict[str, Any], sentence: str) -> None:
+def test_what_cannot_be_is_refused_before_any_child(engine: Engine, inputs: dict[str, Any], sentence: str) -> None:
     with pytest.raises(Refusal) as refusal:
         engine.construct(**inputs)
     assert sentence in str(refusal.value)
     assert [one for one in engine.monitor.registered.values() if one.custom] == []
 
 
-def test_a_region_without_zones_is_explained(engine: _Engine) -> None:
-    engine.monitor.zones = []
+def test_a_region_without_zones_is_explained(engine: Engine) -> None:
+    engine.monitor.answers[_ZONES] = {"names": []}
     with pytest.raises(Refusal, match="at least 3 Availability Zones"):
         engine.construct()
 
 
-def test_a_child_that_failed_ends_the_expansion(engine: _Engine) -> None:
+def test_a_child_that_failed_ends_the_expansion(engine: Engine) -> None:
     engine.monitor.fails = "net-private-2"
     with pytest.raises(Refusal, match="net-private-2 could not be created"):
         engine.construct()
@@ -347,7 +282,7 @@ def test_an_engine_that_is_gone_is_a_sentence() -> None:
         expand(provider_pb2.ConstructRequest(type="awsx:ec2:Vpc", name="net", monitorEndpoint="127.0.0.1:1"))
 
 
-def test_components_expand_side_by_side(engine: _Engine) -> None:
+def test_components_expand_side_by_side(engine: Engine) -> None:
     def one(number: int) -> str:
         request = engine.request(numberOfAvailabilityZones=2)
         request.name = f"net{number}"

@@ -80,7 +80,8 @@ def cluster_arguments(bag: Bag) -> ClusterArguments:
         Refusal: The real package refuses the combination, or the sandbox does not serve an argument.
     """
     inputs = {name: value for name, value in bag.values.items() if value is not None}
-    readers.refuse_unserved(inputs, _KNOWN, "eks:index:Cluster")
+    # What is said no to is not asked for.
+    readers.refuse_unserved((name for name in inputs if inputs[name] is not False), _KNOWN, "eks:index:Cluster")
     mode = _mode(inputs)
     if "subnetIds" in inputs and {"publicSubnetIds", "privateSubnetIds"} & set(inputs):
         raise Refusal(
