@@ -38,7 +38,21 @@ class Checked:
 
 
 def run_checkov(plan: Mapping[str, Any]) -> Checked:
-    """Let checkov judge a Terraform plan. The plan lies in a file for its owner only, and for no longer than that.
+    """Let checkov judge a Terraform plan.
+
+    Raises:
+        UserError: checkov is not here and cannot be fetched, or says nothing that can be read.
+    """
+    return check_text(json.dumps(plan), "plan.json", framework="terraform_plan")
+
+
+def check_text(text: str, name: str, *, framework: str) -> Checked:
+    """Let checkov judge a text. It lies in a file for its owner only, and for no longer than that.
+
+    Args:
+        text: what the file holds.
+        name: what the file is called, by which checkov knows its kind.
+        framework: checkov's word for what it is.
 
     Raises:
         UserError: checkov is not here and cannot be fetched, or says nothing that can be read.
@@ -47,11 +61,11 @@ def run_checkov(plan: Mapping[str, Any]) -> Checked:
     if uv is None:
         raise UserError("uv, which fetches checkov, is missing.", hint="make setup installs it.", code=Exit.FAILED)
     with tempfile.TemporaryDirectory(prefix="modeshift-scan-") as folder:
-        file = Path(folder) / "plan.json"
+        file = Path(folder) / name
         # Others could read a file in the moment before it is closed to them.
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            json.dump(plan, stream)
-        return parse(_answer(uv, file))
+            stream.write(text)
+        return parse(_answer(uv, file, framework))
 
 
 def parse(text: str) -> Checked:
@@ -68,7 +82,7 @@ def parse(text: str) -> Checked:
     reports = document if isinstance(document, list) else [document]
     counts = [report.get("summary") or report for report in reports]
     if any(count.get("parsing_errors") for count in counts):
-        raise _unreadable("it could not parse the plan")
+        raise _unreadable("it could not parse what it was given")
     return Checked(
         sum(count["passed"] for count in counts),
         tuple(sorted(_failures(reports), key=lambda one: (one.check, one.address))),
@@ -81,9 +95,9 @@ def _failures(reports: list[Mapping[str, Any]]) -> Iterator[Failure]:
             yield Failure(one["check_id"], one["check_name"].rstrip("."), one["resource"])
 
 
-def _answer(uv: Path, file: Path) -> str:
+def _answer(uv: Path, file: Path, framework: str) -> str:
     command = [str(uv), "tool", "run", "--from", f"checkov=={VERSION}", "checkov", "--file", str(file)]
-    options = ["--framework", "terraform_plan", "--output", "json", "--quiet", "--compact", "--soft-fail"]
+    options = ["--framework", framework, "--output", "json", "--quiet", "--compact", "--soft-fail"]
     try:
         answer = subprocess.run(
             [*command, *options, "--skip-download"],
