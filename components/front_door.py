@@ -163,6 +163,8 @@ class FrontDoor(Component):
             network=self._network,
             internal=True,
             idle_timeout=self._args.idle_timeout,
+            # An HTTP API says who called in another header.
+            behind_proxy=self.kind == "rest-api",
             opts=self.opts(),
         )
         link = PrivateLink(

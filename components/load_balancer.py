@@ -49,6 +49,7 @@ class LoadBalancer(Component):
         deletion_protection: bool = False,
         access_log_bucket: PrivateBucket | None = None,
         idle_timeout: int = 60,
+        behind_proxy: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the load balancer.
@@ -63,6 +64,7 @@ class LoadBalancer(Component):
             deletion_protection: Refuse to delete it, in AWS.
             access_log_bucket: Where each request is recorded; see `access_log_bucket`.
             idle_timeout: Seconds without a byte after which a connection is closed.
+            behind_proxy: Whoever may reach it says who called in `X-Forwarded-For`, so that it adds no hop to it.
             opts: Options of the component.
 
         """
@@ -90,6 +92,7 @@ class LoadBalancer(Component):
             enable_http2=True,
             enable_deletion_protection=deletion_protection,
             idle_timeout=idle_timeout,
+            xff_header_processing_mode="preserve" if behind_proxy else None,
             access_logs=_access_logs(access_log_bucket),
             tags=self.tags(),
             # AWS writes a test file into the bucket, so its policy has to be there.

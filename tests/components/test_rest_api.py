@@ -185,6 +185,14 @@ def test_a_name_is_shared_with_the_other_kind_of_api(rest: Deploy, deploy: Deplo
     assert recorded.one("Record", "dev-front-door-alias").inputs == other.one("Record", "dev-front-door-alias").inputs
 
 
+def test_services_learn_who_called_from_the_last_entry_whatever_is_in_between(rest: Deploy, deploy: Deploy) -> None:
+    balancer = rest({"/": "balancer"}).one("lb/loadBalancer:LoadBalancer").inputs
+    assert balancer["xffHeaderProcessingMode"] == "preserve"
+    args = FrontDoorArgs(containers=True)
+    other = deploy(lambda: FrontDoor("dev-front-door", args, network=Network("dev-network", flow_logs=False)))
+    assert "xffHeaderProcessingMode" not in other.one("lb/loadBalancer:LoadBalancer").inputs
+
+
 def test_web_acl_looks_at_the_stage(rest: Deploy) -> None:
     arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/ours/1"
     guard = rest({"/": "lambda"}, web_acl_arn=arn).one("WebAclAssociation").inputs
