@@ -62,6 +62,51 @@ def test_one_service_may_move_alone() -> None:
     assert any(text.startswith("a moves from Lambda to Fargate.") for text in texts)
 
 
+RULE = "aws:lb/listenerRule:ListenerRule"
+FARGATE = {"compute": "fargate", "traffic": {"fargate": 100}}
+
+
+def on_its_way(step_: int, *, mode: str = "serverless", **traffic: int) -> dict[str, Any]:
+    facts = {"compute": "lambda" if mode == "serverless" else "fargate", "traffic": traffic, "step": step_}
+    return {"mode": mode, "url": "https://a", "services": {"netprobe": facts}}
+
+
+def test_the_begin_of_a_shift_says_who_stands_beside_whom_and_what_moves() -> None:
+    before = {"mode": "serverless", "url": "https://a", "services": {"netprobe": {"compute": "lambda"}}}
+    stays = "The URL stays. Nothing that holds data is replaced or deleted."
+    texts = of(events.outputs(before, on_its_way(1, **{"lambda": 100, "fargate": 0})))
+    assert f"A shift of netprobe begins: Fargate beside Lambda. No traffic moves. {stays}" in texts
+    texts = of(events.outputs(before, on_its_way(1, **{"lambda": 90, "fargate": 10})))
+    assert f"A shift of netprobe begins: Fargate beside Lambda. 0 % → 10 % on Fargate. {stays}" in texts
+
+
+def test_a_step_of_a_shift_says_how_much_moves_and_by_what() -> None:
+    rule = step("update", RULE, "prod-netprobe", old={"priority": 1}, new={"priority": 1, "tags": {"a": "b"}})
+    moved = events.outputs(
+        on_its_way(2, **{"lambda": 90, "fargate": 10}), on_its_way(3, **{"lambda": 50, "fargate": 50})
+    )
+    assert of(rule, moved)["Traffic of netprobe: 10 % → 50 % on Fargate (listener rule changed in place)."] == "warning"
+    assert "Traffic of netprobe: 10 % → 50 % on Fargate." in of(moved)
+    back = events.outputs(
+        on_its_way(3, **{"lambda": 50, "fargate": 50}), on_its_way(4, **{"lambda": 100, "fargate": 0})
+    )
+    assert "Traffic of netprobe: 50 % → 100 % on Lambda." in of(back)
+
+
+def test_the_end_of_a_shift_is_no_move_of_the_mode() -> None:
+    after = {"mode": "container", "url": "https://a", "services": {"netprobe": FARGATE}}
+    texts = of(events.outputs(on_its_way(4, **{"lambda": 0, "fargate": 100}), after))
+    ends = [text for text in texts if text.startswith("The shift of netprobe ends: Lambda goes. No traffic moves.")]
+    assert len(ends) == 1
+    assert "Mode changes from serverless to container. No request moves with it." in texts
+    assert not any("netprobe moves from" in text for text in texts)
+
+
+def test_a_shift_that_stands_still_says_nothing() -> None:
+    same = on_its_way(2, **{"lambda": 90, "fargate": 10})
+    assert not any("netprobe" in text for text in of(events.outputs(same, same)))
+
+
 KINDS = ("http-api", "rest-api", "alb")
 
 

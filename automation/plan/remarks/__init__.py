@@ -15,6 +15,7 @@ from automation.plan.remarks import (
     mode,
     permissions,
     replaced,
+    shift,
     tags,
     updated,
     url,
@@ -25,6 +26,7 @@ __all__ = ["Gravity", "Quoted", "Remark", "Words", "kind", "listed", "noun", "re
 
 _RECOGNISERS: tuple[Callable[[Plan], Iterable[Remark]], ...] = (
     mode.recognise,
+    shift.recognise,
     data.recognise,
     door.recognise,
     url.recognise,

@@ -29,7 +29,7 @@ _ROUTES = frozenset({"aws:apigatewayv2/route:Route", "aws:apigateway/stage:Stage
 
 def recognise(plan: Plan) -> Iterator[Remark]:
     """Yield what becomes of the mode and of the services."""
-    before, after = _services(plan.outputs_before), _services(plan.outputs_after)
+    before, after = _computes(plan.outputs_before), _computes(plan.outputs_after)
     if not after:
         return
     if not before:
@@ -56,45 +56,68 @@ def _first(plan: Plan, services: Mapping[str, str]) -> Words:
 
 def _moves(plan: Plan, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Remark]:
     moves: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in sorted(before.keys() & after.keys()):
+    # What a shift does has sentences of its own.
+    shifted = shifting(plan.outputs_before) | shifting(plan.outputs_after)
+    for name in sorted(before.keys() & after.keys() - shifted):
         if before[name] != after[name]:
             moves[before[name], after[name]].append(name)
     old, new = mode_of(plan.outputs_before), mode_of(plan.outputs_after)
     switched: Words = ("Mode changes from ", Quoted(old), " to ", Quoted(new), ". ") if old and old != new else ()
     if switched and not moves:
-        yield Remark("mode", Gravity.NOTE, (*switched, "No service moves: each names what it runs on itself."))
+        each = "No request moves with it." if shifted else "No service moves: each names what it runs on itself."
+        yield Remark("mode", Gravity.NOTE, (*switched, each))
     for (source, target), names in moves.items():
         verb = "moves" if len(names) == 1 else "move"
-        move = (*listed(names), f" {verb} from {_name(source)} to {_name(target)}. ")
+        move = (*listed(names), f" {verb} from {compute_name(source)} to {compute_name(target)}. ")
         yield Remark("mode", Gravity.WARNING, (*switched, *move, _MEANING.get(target, ""), *_what_stays(plan)))
         switched = ()
 
 
 def _what_stays(plan: Plan) -> Words:
     """Return what a reviewer fears and this plan does not do, each said only where the plan shows it."""
+    moved = any(change.type in _ROUTES and change.op is Op.UPDATE for change in plan.changed())
+    over = (" Requests move over once the new side is ready.",) if moved and _ran(plan) else ()
+    return (*over, *unharmed(plan))
+
+
+def unharmed(plan: Plan) -> Words:
+    """Return what outlives a move, each said only where the plan shows it."""
     said: list[str] = []
-    if plan.result != "succeeded":
+    if not _ran(plan):
         return ()
-    changed = plan.changed()
-    if any(change.type in _ROUTES and change.op is Op.UPDATE for change in changed):
-        said.append(" Requests move over once the new side is ready.")
     url = plan.outputs_after.get("url")
     if isinstance(url, str) and not isinstance(url, Hidden) and url == plan.outputs_before.get("url"):
         said.append(" The URL stays.")
-    if not any(change.destructive for change in changed):
+    if not any(change.destructive for change in plan.changed()):
         said.append(" Nothing that holds data is replaced or deleted.")
     return tuple(said)
 
 
-def _services(outputs: Mapping[str, Value]) -> dict[str, str]:
+def _ran(plan: Plan) -> bool:
+    return plan.result == "succeeded"
+
+
+def services_of(outputs: Mapping[str, Value]) -> dict[str, Mapping[str, Value]]:
+    """Return what a stack's outputs say of its services, of those of which they name the compute."""
     services = outputs.get("services")
     if not isinstance(services, Mapping):
         return {}
-    return {str(name): str(facts["compute"]) for name, facts in services.items() if _tells(facts)}
+    said = {str(name): facts for name, facts in services.items() if isinstance(facts, Mapping)}
+    return {name: facts for name, facts in said.items() if isinstance(facts.get("compute"), str)}
 
 
-def _tells(facts: Value) -> bool:
-    return isinstance(facts, Mapping) and isinstance(facts.get("compute"), str)
+def shifting(outputs: Mapping[str, Value]) -> set[str]:
+    """Return the services that share their traffic between computes."""
+    return {name for name, facts in services_of(outputs).items() if facts.get("step") is not None}
+
+
+def compute_name(compute: str) -> str:
+    """Return what people call a compute."""
+    return _NAMES.get(compute, compute)
+
+
+def _computes(outputs: Mapping[str, Value]) -> dict[str, str]:
+    return {name: str(facts["compute"]) for name, facts in services_of(outputs).items()}
 
 
 def _on(services: Mapping[str, str]) -> Iterator[str]:
@@ -102,8 +125,4 @@ def _on(services: Mapping[str, str]) -> Iterator[str]:
     for name, compute in sorted(services.items()):
         by_compute[compute].append(name)
     for position, (compute, names) in enumerate(sorted(by_compute.items())):
-        yield from ("; " if position else "", *listed(names), f" on {_name(compute)}")
-
-
-def _name(compute: str) -> str:
-    return _NAMES.get(compute, compute)
+        yield from ("; " if position else "", *listed(names), f" on {compute_name(compute)}")
