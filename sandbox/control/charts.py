@@ -45,7 +45,6 @@ _BOUNDS = {
     "oneOf": "Must validate one and only one schema (oneOf)",
     "allOf": "Must validate all the schemas (allOf)",
     "not": "Must not validate the schema (not)",
-    "uniqueItems": "array items must be unique",
 }
 
 
@@ -74,7 +73,7 @@ class Chart:
         document = json.loads(schema.read_text("utf-8"))
         validator = validator_for(document)(document)
         errors = sorted(validator.iter_errors(self.merged(values)), key=lambda error: [*map(str, error.absolute_path)])
-        lines = [f"- {_place(error)}: {text}" for error in errors for text in _worded(error)]
+        lines = dict.fromkeys(f"- {_place(error)}: {text}" for error in errors for text in _worded(error))
         if not lines:
             return ""
         head = "values don't meet the specifications of the schema(s) in the following chart(s):"
@@ -178,6 +177,8 @@ def _place(error: ValidationError) -> str:
 def _worded(error: ValidationError) -> Iterator[str]:
     """Yield an error as Helm puts it; it tells each missing and each unknown property by itself."""
     rule, wanted, value = str(error.validator), error.validator_value, error.instance
+    if "propertyNames" in error.absolute_schema_path:
+        yield f"Property name of {json.dumps(value)} does not match"
     if rule == "type":
         expected = wanted if isinstance(wanted, str) else f"[{','.join(cast('list[str]', wanted))}]"
         yield f"Invalid type. Expected: {expected}, given: {_kind(value)}"
@@ -187,12 +188,25 @@ def _worded(error: ValidationError) -> Iterator[str]:
     elif rule == "additionalProperties" and wanted is False:
         for name in sorted(set(value) - set(error.schema.get("properties", {}))):
             yield f"Additional property {name} is not allowed"
+    elif rule == "uniqueItems":
+        for first, second in _repeated(cast("list[Any]", value)):
+            yield f"array items[{first},{second}] must be unique"
     elif rule == "enum":
         yield f"{_last(error)} must be one of the following: {', '.join(map(json.dumps, cast('list[Any]', wanted)))}"
     elif rule == "const":
         yield f"{_last(error)} does not match: {json.dumps(wanted)}"
     else:
         yield _BOUNDS[rule].format(wanted) if rule in _BOUNDS else error.message
+
+
+def _repeated(items: list[Any]) -> Iterator[tuple[int, int]]:
+    """Yield where each item stands that was there before, with its last place before."""
+    seen: dict[str, int] = {}
+    for at, item in enumerate(items):
+        text = json.dumps(item, sort_keys=True)
+        if text in seen:
+            yield seen[text], at
+        seen[text] = at
 
 
 def _last(error: ValidationError) -> str:

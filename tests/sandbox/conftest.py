@@ -69,6 +69,14 @@ class Cloud:
         self.provider.Configure(request, self._context)
         return self
 
+    def reach(self, kubeconfig: str) -> Cloud:
+        """Configure this instance as one of the kubernetes package instead."""
+        kind = "pulumi:providers:kubernetes"
+        args = wire.write({"kubeconfig": kubeconfig})
+        request = provider_pb2.ConfigureRequest(urn=f"{self.stack}::{kind}::k8s", type=kind, args=args)
+        self.provider.Configure(request, self._context)
+        return self
+
     def cancel(self) -> None:
         self.provider.Cancel(empty_pb2.Empty(), self._context)
 
