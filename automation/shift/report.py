@@ -46,25 +46,18 @@ class Report:
         def view() -> RenderableType:
             return _step_view(number, weights, length, last[-1]) if last else Text("")
 
-        with Live(view(), console=console, auto_refresh=False, transient=True) as live:
+        def show(moment: Moment) -> None:
+            last[:] = [moment]
+            if console.is_terminal:
+                live.update(view(), refresh=True)
 
-            def show(moment: Moment) -> None:
-                last[:] = [moment]
-                if console.is_terminal:
-                    live.update(view(), refresh=True)
-
-            yield show
-        if last:
-            moment = last[-1]
-            console.print(view())
-            self.note(
-                "watched",
-                step=number,
-                seconds=round(moment.elapsed, 1),
-                verdict=moment.judgement.verdict.value,
-                reason=moment.judgement.reason,
-                services={one.pair.service: _measured(one) for one in moment.seen},
-            )
+        try:
+            with Live(view(), console=console, auto_refresh=False, transient=True) as live:
+                yield show
+        finally:
+            if last:
+                console.print(view())
+                self.note("watched", step=number, **_facts(last[-1]))
 
 
 def shares(weights: Weights) -> dict[str, dict[str, int]]:
@@ -92,6 +85,15 @@ def _cells(sample: Sample) -> tuple[str, str, str]:
     if not sample.requests:
         return "none", "", ""
     return str(sample.requests), f"{sample.error_rate:.1%}", "" if sample.p95 is None else f"{sample.p95:.2f} s"
+
+
+def _facts(moment: Moment) -> dict[str, object]:
+    return {
+        "seconds": round(moment.elapsed, 1),
+        "verdict": moment.judgement.verdict.value,
+        "reason": moment.judgement.reason,
+        "services": {one.pair.service: _measured(one) for one in moment.seen},
+    }
 
 
 def _measured(one: Seen) -> dict[str, object]:
