@@ -113,7 +113,6 @@ class EksCluster(Component):
             coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
             skip_default_node_group=True,
             create_instance_role=False,
-            create_oidc_provider=False,
             encryption_config_key_arn=self._key(key_arn, guarded=deletion_protection),
             enabled_cluster_log_types=list(CONTROL_PLANE_LOGS),
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),

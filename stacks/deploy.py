@@ -10,6 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.cluster import Cluster
+from components.eks_cluster import EksCluster
+from components.eks_service import EksService
 from components.fargate_service import FargateService
 from components.front_door import FrontDoor
 from components.key import CustomerKey
@@ -20,7 +22,16 @@ from components.service import Weighted, ZipArtifact
 from stacks.bundle import bundle
 from stacks.live_traffic import TAG, wanted
 from stacks.load import Resolved
-from stacks.mapping import fargate_options, front_door_args, image_of, lambda_options, provider_args, runs, service_args
+from stacks.mapping import (
+    eks_options,
+    fargate_options,
+    front_door_args,
+    image_of,
+    lambda_options,
+    provider_args,
+    runs,
+    service_args,
+)
 from stacks.places import check_places
 from stacks.settings import Compute, StackSettings
 
@@ -29,7 +40,7 @@ Outputs = dict[str, pulumi.Input[object]]
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
-    """What the services of a stack share; the package and the cluster are there when one of them needs them."""
+    """What the services of a stack share; the package and the clusters are there when one of them needs them."""
 
     resolved: Resolved
     opts: pulumi.ResourceOptions
@@ -37,6 +48,7 @@ class _Base:
     key_arn: pulumi.Output[str] | None
     network: Network
     cluster: Cluster | None
+    eks_cluster: EksCluster | None
     front_door: FrontDoor
 
     @property
@@ -58,7 +70,9 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
     check_places(resolved)
     package = None
     if runs(resolved.settings, Compute.LAMBDA):
-        package = bundle(root, resolved.settings.serverless.architecture.value)
+        release = resolved.settings.release
+        version = None if release is None else release.version
+        package = bundle(root, resolved.settings.serverless.architecture.value, version)
 
     opts = pulumi.ResourceOptions(providers=[aws.Provider("aws", provider_args(resolved, pulumi.get_project()))])
     key_arn = _key(resolved, opts)
@@ -70,12 +84,14 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
         key_arn=key_arn,
         network=network,
         cluster=_cluster(resolved, key_arn, opts),
+        eks_cluster=_eks_cluster(resolved, network, key_arn, opts),
         front_door=FrontDoor(
             f"{resolved.stack}-front-door", front_door_args(resolved.settings, key_arn), network=network, opts=opts
         ),
     )
-    services = {name: _service(base, name) for name in sorted(resolved.settings.services)}
-    return _outputs(base, services)
+    made = {name: _service(base, name) for name in sorted(resolved.settings.services)}
+    base.front_door.publish()
+    return _outputs(base, {name: {**facts, "url": route.url} for name, (route, facts) in made.items()})
 
 
 def _key(resolved: Resolved, opts: pulumi.ResourceOptions) -> pulumi.Output[str] | None:
@@ -113,8 +129,31 @@ def _cluster(resolved: Resolved, key_arn: pulumi.Output[str] | None, opts: pulum
     )
 
 
-def _service(base: _Base, name: str) -> Outputs:
-    """Create one service on all its computes and its route; return what people ask about it."""
+def _eks_cluster(
+    resolved: Resolved, network: Network, key_arn: pulumi.Output[str] | None, opts: pulumi.ResourceOptions
+) -> EksCluster | None:
+    settings = resolved.settings
+    if not runs(settings, Compute.EKS):
+        return None
+    container, wanted = settings.container, settings.container.kubernetes
+    return EksCluster(
+        f"{resolved.stack}-eks",
+        network=network,
+        version=wanted.version,
+        public_cidrs=wanted.public_cidrs,
+        admins=wanted.admins,
+        key_arn=key_arn,
+        log_retention_days=settings.log_retention_days,
+        insights=container.insights != "disabled",
+        architecture=container.architecture.value,
+        most_vcpus=wanted.most_vcpus,
+        deletion_protection=settings.deletion_protection,
+        opts=opts,
+    )
+
+
+def _service(base: _Base, name: str) -> tuple[Route, Outputs]:
+    """Create one service on all its computes; return its route and what people ask about it."""
     settings, own = base.settings.services[name], base.settings.compute_of(name)
     shares = base.settings.computes_of(name)
     computes = {compute: _compute(base, name, compute) for compute in shares}
@@ -128,17 +167,16 @@ def _service(base: _Base, name: str) -> Outputs:
         depends_on=[*computes.values()],
         opts=base.opts,
     )
-    return {
+    return route, {
         "mode": base.settings.mode_of(name).value,
         "compute": own.value,
         "traffic": {compute.value: share for compute, share in shares.items()},
         **({} if settings.shift is None else {"step": settings.shift.step}),
-        "url": route.url,
         "logGroup": computes[own].log_group_name,
     }
 
 
-def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | FargateService:
+def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | FargateService | EksService:
     settings = base.settings
     package = base.package if compute is Compute.LAMBDA else None
     artifact = package or image_of(settings, name)
@@ -151,7 +189,18 @@ def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | Fargat
             network=base.network,
             opts=base.opts,
         )
-    if base.cluster is None or base.front_door.load_balancer is None:
+    balancer = base.front_door.load_balancer
+    if compute is Compute.EKS and base.eks_cluster is not None and balancer is not None:
+        return EksService(
+            base.name(name),
+            args,
+            cluster=base.eks_cluster,
+            network=base.network,
+            load_balancer=balancer,
+            **eks_options(settings.container),
+            opts=base.opts,
+        )
+    if base.cluster is None or balancer is None:
         msg = f"{name} runs on {compute}, for which this stack has no cluster."
         raise ValueError(msg)
     return FargateService(
@@ -159,7 +208,7 @@ def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | Fargat
         args,
         cluster=base.cluster,
         network=base.network,
-        load_balancer=base.front_door.load_balancer,
+        load_balancer=balancer,
         **fargate_options(settings.container),
         opts=base.opts,
     )
@@ -170,12 +219,15 @@ def _outputs(base: _Base, services: Mapping[str, Outputs]) -> Outputs:
         "access": base.front_door.log_group_name,
         "flow": base.network.flow_log_group_name,
         "exec": None if base.cluster is None else base.cluster.exec_log_group_name,
+        "containers": None if base.eks_cluster is None else base.eks_cluster.log_group_name,
     }
     return {
         "url": base.front_door.url,
+        "frontDoor": base.front_door.kind,
         "mode": base.settings.mode.value,
         "region": base.resolved.region,
         "networkId": base.network.vpc_id,
+        **({} if base.eks_cluster is None else {"cluster": base.eks_cluster.cluster_name}),
         "services": services,
         "logGroups": {purpose: group for purpose, group in groups.items() if group is not None},
     }

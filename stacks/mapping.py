@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.domain import DomainName
+from components.eks_values import PodRollout
 from components.fargate_service import Rollout
 from components.fargate_traffic import HealthCheck
 from components.front_door import FrontDoorArgs, Kind
@@ -35,7 +36,11 @@ from stacks.settings import (
 
 _ARN_PARTS = 7
 _SHORTEST_IDLE = 60
-_KINDS: dict[FrontDoorKind, Kind] = {FrontDoorKind.HTTP_API: "http-api", FrontDoorKind.ALB: "alb"}
+_KINDS: dict[FrontDoorKind, Kind] = {
+    FrontDoorKind.HTTP_API: "http-api",
+    FrontDoorKind.REST_API: "rest-api",
+    FrontDoorKind.ALB: "alb",
+}
 
 
 class FargateOptions(TypedDict):
@@ -46,6 +51,14 @@ class FargateOptions(TypedDict):
     deregistration_delay: int
     health_check: HealthCheck
     rollout: Rollout
+
+
+class EksOptions(TypedDict):
+    """Keywords of `EksService` that a stack file decides."""
+
+    deregistration_delay: int
+    health_check: HealthCheck
+    rollout: PodRollout
 
 
 def provider_args(resolved: Resolved, project: str) -> aws.ProviderArgs:
@@ -78,7 +91,7 @@ def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) 
     longest = max(service.timeout for service in settings.services.values())
     return FrontDoorArgs(
         kind=_KINDS[settings.front_door],
-        containers=runs(settings, Compute.FARGATE),
+        containers=runs(settings, Compute.FARGATE) or runs(settings, Compute.EKS),
         domain=None if domain is None else DomainName(host=domain.name, zone=domain.zone),
         throttle=Throttle(rate=settings.throttle.rate, burst=settings.throttle.burst),
         access_logs=settings.access_logs,
@@ -87,23 +100,41 @@ def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) 
         deletion_protection=settings.deletion_protection,
         # The connection must outlive the longest request, or its caller never sees the answer.
         idle_timeout=max(_SHORTEST_IDLE, longest + 5),
+        web_acl_arn=settings.web_acl,
     )
 
 
 def fargate_options(container: ContainerSettings) -> FargateOptions:
     """Return what only Fargate services have."""
-    check, rollout = container.health_check, container.rollout
+    rollout = container.rollout
     return {
         "placement": container.placement.value,
         "exec_enabled": container.exec,
         "deregistration_delay": container.deregistration_delay,
-        "health_check": HealthCheck(
-            interval=check.interval, timeout=check.timeout, healthy=check.healthy, unhealthy=check.unhealthy
-        ),
+        "health_check": _health_check(container),
         "rollout": Rollout(
             min_percent=rollout.min_percent, max_percent=rollout.max_percent, grace_seconds=rollout.grace_seconds
         ),
     }
+
+
+def eks_options(container: ContainerSettings) -> EksOptions:
+    """Return what only pods have."""
+    rollout = container.rollout
+    return {
+        "deregistration_delay": container.deregistration_delay,
+        "health_check": _health_check(container),
+        "rollout": PodRollout(
+            # No pod goes before its successor is ready, so there is one more at least.
+            surge_percent=max(1, rollout.max_percent - 100),
+            startup_seconds=max(1, rollout.grace_seconds),
+        ),
+    }
+
+
+def _health_check(container: ContainerSettings) -> HealthCheck:
+    check = container.health_check
+    return HealthCheck(interval=check.interval, timeout=check.timeout, healthy=check.healthy, unhealthy=check.unhealthy)
 
 
 def lambda_options(serverless: ServerlessSettings) -> LambdaOptions:
@@ -118,13 +149,13 @@ def lambda_options(serverless: ServerlessSettings) -> LambdaOptions:
 
 
 def image_of(settings: StackSettings, name: str) -> ImageArtifact:
-    """Return the image a service runs as a container: its own, else the stack's.
+    """Return the image a service runs as a container.
 
     Raises:
         ValueError: No image is named, which validated settings rule out.
 
     """
-    reference = settings.services[name].image or settings.image
+    reference = settings.image_of(name)
     if reference is None:
         msg = f"{name} runs in a container and no image is named."
         raise ValueError(msg)
@@ -164,7 +195,7 @@ def service_args(
 
 def _proxies(front_door: FrontDoorKind, compute: Compute) -> dict[str, str]:
     """Return how a service learns who called, which limits and logs go by."""
-    # The API names the caller in this header alone; the load balancer behind it adds the VPC link to the other one.
+    # An HTTP API names the caller in this header alone; the load balancer behind it adds the VPC link to the other one.
     header = {"PROXY_HEADER": "forwarded"} if front_door is FrontDoorKind.HTTP_API else {}
     # A function's event says what it came through, so nothing about it changes when a shift puts it behind the link.
     return header if compute is Compute.LAMBDA else {"TRUSTED_PROXIES": "1", **header}

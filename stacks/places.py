@@ -5,12 +5,15 @@ A place is the hash of a path or a name, so that adding a service moves no other
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
+from components.eks_service import probe_value
 from components.fargate_traffic import probe_priority
+from components.rest_api import STAGE
 from components.route import DEEPEST_PATH, priority
 from stacks.errors import Problem, SettingsError
 from stacks.load import Resolved
+from stacks.settings import FrontDoorKind
 
 _SEGMENTS = f"1 to {DEEPEST_PATH} segments, as in /one/more"
 
@@ -19,7 +22,7 @@ def check_places(resolved: Resolved) -> None:
     """Refuse services that would get in each other's way at a load balancer, in the mode of today or the other one.
 
     Raises:
-        SettingsError: Two services want one place, or a path is too deep to have one.
+        SettingsError: Two services want one place, or a path is too deep to have one, or another's already.
 
     """
     services = resolved.settings.services
@@ -28,8 +31,19 @@ def check_places(resolved: Resolved) -> None:
         for name, service in services.items()
         if service.route.count("/") > DEEPEST_PATH
     ]
+    if resolved.settings.front_door is FrontDoorKind.REST_API:
+        problems += [
+            Problem(
+                key=_key(name, "route"),
+                value=service.route,
+                why=f"begins as every path of a REST API does where AWS sends its stage along: /{STAGE}",
+                fix="take another path",
+            )
+            for name, service in services.items()
+            if f"{service.route}/".startswith(f"/{STAGE}/")
+        ]
     if not problems:
-        routes = {name: priority(service.route) for name, service in services.items()}
+        routes = [(name, priority(service.route)) for name, service in services.items()]
         problems += [
             Problem(
                 key=_key(later, "route"),
@@ -39,7 +53,11 @@ def check_places(resolved: Resolved) -> None:
             )
             for earlier, later in _meetings(routes)
         ]
-        probes = {name: probe_priority(f"{resolved.stack}-{name}") for name in services}
+        probes = [
+            (name, probe_priority(probe))
+            for name in services
+            for probe in (f"{resolved.stack}-{name}", probe_value(f"{resolved.stack}-{name}"))
+        ]
         problems += [
             Problem(
                 key=_key(later),
@@ -52,11 +70,15 @@ def check_places(resolved: Resolved) -> None:
         raise SettingsError(problems, resolved.stack)
 
 
-def _meetings(places: Mapping[str, int]) -> list[tuple[str, str]]:
+def _meetings(places: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
     """Return the pairs of services that want one place, in the order of their names."""
     owners: dict[int, str] = {}
-    pairs = [(owners.setdefault(place, name), name) for name, place in sorted(places.items())]
-    return [(owner, name) for owner, name in pairs if owner != name]
+    pairs: list[tuple[str, str]] = []
+    for name, place in sorted(places):
+        if place in owners:
+            pairs.append((owners[place], name))
+        owners.setdefault(place, name)
+    return pairs
 
 
 def _key(*path: str) -> str:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from components.eks_versions import NEWEST
+
 _ALL_TRAFFIC = 100
 
 
@@ -104,24 +106,39 @@ class HealthCheckSettings(Settings):
 
 class RolloutSettings(Settings):
     min_percent: Annotated[int, Field(ge=0, le=100)] = 100
-    """Share of the wanted tasks that stay while a new version comes."""
+    """Share of the wanted tasks that stay while a new version comes; on EKS all do."""
     max_percent: Annotated[int, Field(ge=100, le=200)] = 200
     """Share of the wanted tasks, old and new, that may run at once; more than `minPercent`."""
     grace_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
-    """Time a new task has before its health counts."""
+    """Time a new task has before its health counts; on EKS up to 600."""
+
+
+class KubernetesSettings(Settings):
+    version: str = NEWEST
+    """Kubernetes version of the cluster, in quotes; up by one at a time, never down (docs/eks.md)."""
+    admins: tuple[str, ...] = ()
+    """ARNs of the roles that may do everything in the cluster; what runs `up` must be one. Nobody else gets in."""
+    public_cidrs: tuple[str, ...] = ()
+    """Blocks from which the cluster's API is reached; none, only from inside the network."""
+    most_vcpus: Annotated[int, Field(ge=2, le=1000)] = 32
+    """vCPU of all nodes together; beyond, pods wait and no node is added."""
+    auto_mode: bool = True
+    """EKS Auto Mode: AWS runs the nodes. There is no other way here."""
 
 
 class ContainerSettings(Settings):
     compute: Compute = Compute.FARGATE
-    """What runs the containers: `fargate`, or later `eks`."""
+    """What runs the containers: `fargate` or `eks`."""
+    kubernetes: KubernetesSettings = Field(default_factory=KubernetesSettings)
+    """The cluster of `compute: eks`."""
     placement: Placement = Placement.PRIVATE
-    """Subnets of the tasks; `public` saves the NAT gateway and gives each task a public address."""
+    """Subnets of the tasks; `public` saves the NAT gateway and gives each task a public address. Pods are private."""
     architecture: Architecture = Architecture.ARM64
-    """Processor of the tasks; the image must hold it."""
+    """Processor of the tasks and pods; the image must hold it."""
     exec: bool = False
     """ECS Exec, audited to a log group; needs a writable root file system, so it is off until asked for."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
-    """Container Insights of the cluster."""
+    """Container Insights of the cluster; on EKS enabled and enhanced are the same."""
     health_check: HealthCheckSettings = Field(default_factory=HealthCheckSettings)
     """How the load balancer finds out whether a task works."""
     rollout: RolloutSettings = Field(default_factory=RolloutSettings)
@@ -186,7 +203,7 @@ class ScalingSettings(Settings):
     memory_percent: Annotated[int, Field(ge=1, le=100)] | None = 80
     """Memory that target tracking holds, percent; null turns it off."""
     requests_per_target: Annotated[int, Field(ge=1)] | None = 100
-    """Requests per task and minute that target tracking holds; null turns it off."""
+    """Requests per task and minute that target tracking holds; null turns it off. Not on EKS."""
     scale_out_cooldown: Annotated[int, Field(ge=0)] = 60
     """Seconds between two scale-outs."""
     scale_in_cooldown: Annotated[int, Field(ge=0)] = 300
@@ -270,6 +287,8 @@ class StackSettings(Settings):
     """The stack's own name, with certificate and record."""
     throttle: ThrottleSettings = Field(default_factory=ThrottleSettings)
     """Limits at the API, for all callers together."""
+    web_acl: str | None = None
+    """ARN of a regional WAF web ACL that looks at every request at a load balancer or REST API."""
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     """The VPC; the same in both modes."""
     serverless: ServerlessSettings = Field(default_factory=ServerlessSettings)

@@ -7,13 +7,28 @@ from typing import Final
 
 from stacks.errors import Problem
 from stacks.keys import Path, within
-from stacks.rules import base, frontdoor, limits, network, reach, release, routes, scaling, service, shift, sizes, stack
+from stacks.rules import (
+    base,
+    frontdoor,
+    kubernetes,
+    limits,
+    network,
+    reach,
+    release,
+    routes,
+    scaling,
+    service,
+    shift,
+    sizes,
+    stack,
+)
 
 __all__ = ["findings"]
 
 RULES: Final[tuple[base.Rule, ...]] = (
     *stack.RULES,
     *frontdoor.RULES,
+    *kubernetes.RULES,
     *limits.RULES,
     *network.RULES,
     *reach.RULES,

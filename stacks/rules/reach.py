@@ -12,39 +12,48 @@ from stacks.settings import Compute, Nat, Placement
 
 
 def reachability(subject: Subject) -> Iterator[Finding]:
-    """Refuse tasks in private subnets without a NAT gateway, or an endpoint for each service they start with."""
+    """Refuse tasks and pods in private subnets without a NAT gateway, or an endpoint for each service they need."""
+    for compute, who in ((Compute.FARGATE, "Fargate tasks"), (Compute.EKS, "pods")):
+        yield from _out_of_reach(subject, compute, who)
+
+
+def _out_of_reach(subject: Subject, compute: Compute, who: str) -> Iterator[Finding]:
     settings = subject.settings
     network = settings.network
-    if network.nat is not Nat.NONE or settings.container.placement is not Placement.PRIVATE:
+    public = compute is Compute.FARGATE and settings.container.placement is Placement.PUBLIC
+    if network.nat is not Nat.NONE or public:
         return
-    tasks = [name for name in settings.services if Compute.FARGATE in subject.computes(name)]
-    missing = {need: why for need, why in _needs(subject, tasks).items() if need not in network.endpoints}
+    tasks = [name for name in settings.services if compute in subject.computes(name)]
+    missing = {need: why for need, why in _needs(subject, compute, tasks).items() if need not in network.endpoints}
     abroad = [name for name in tasks if subject.needs(name, Need.INTERNET)]
     out_of_reach = sorted({*missing.values(), *(f"the internet, which {name} needs" for name in abroad)})
     if not tasks or not out_of_reach:
         return
-    switched = all(not subject.is_active(name, Compute.FARGATE) for name in tasks)
+    switched = all(not subject.is_active(name, compute) for name in tasks)
     reads: list[Path] = [("network",), ("network", "endpoints"), ("container", "placement"), ("container", "exec")]
     reads += [("mode",), *(("services", name, key) for name in tasks for key in ("mode", "compute", "secrets"))]
     yield Finding(
         path=("network", "nat"),
-        why=f"Fargate tasks in private subnets could not reach {'; '.join(out_of_reach)}"
+        why=f"{who} in private subnets could not reach {'; '.join(out_of_reach)}"
         + (" (once the mode is container; the block is in the stack file)" if switched else ""),
-        allowed=_choices(subject, tasks, [] if abroad else list(missing)),
+        allowed=_choices(subject, compute, tasks, [] if abroad else list(missing)),
         reads=tuple(reads),
     )
 
 
-def _needs(subject: Subject, tasks: list[str]) -> dict[str, str]:
+def _needs(subject: Subject, compute: Compute, tasks: list[str]) -> dict[str, str]:
     needs = {"ecr.api": "their image", "ecr.dkr": "their image", "logs": "their logs"}
+    if compute is Compute.EKS:
+        # EKS user guide: private-clusters.
+        needs |= {"ec2": "their nodes", "eks": "their cluster", "eks-auth": "their role", "sts": "their role"}
     if any(subject.settings.services[name].secrets for name in tasks):
         needs["secretsmanager"] = "their secrets"
-    if subject.settings.container.exec:
+    if compute is Compute.FARGATE and subject.settings.container.exec:
         needs["ssmmessages"] = "ECS Exec"
     return needs
 
 
-def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
+def _choices(subject: Subject, compute: Compute, tasks: list[str], missing: list[str]) -> str:
     from stacks import prices  # noqa: PLC0415 needed when something is refused, and by then time does not matter
 
     network = subject.settings.network
@@ -56,7 +65,7 @@ def _choices(subject: Subject, tasks: list[str], missing: list[str]) -> str:
     if missing:
         by_endpoints = prices.monthly(prices.endpoints(len(missing), network.azs))
         lines.append(f"network.endpoints with {', '.join(missing)}, without the internet: {by_endpoints}")
-    if not subject.is_prod:
+    if compute is Compute.FARGATE and not subject.is_prod:
         each, most = prices.monthly(prices.public_tasks(1)), prices.monthly(prices.public_tasks(at_most))
         lines.append(f"container.placement: public, an address for each task: {each}, {most} for all {at_most}")
     return "\n".join([*lines, f"({prices.source()})"])

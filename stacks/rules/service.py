@@ -32,19 +32,16 @@ def is_reserved(variable: str) -> bool:
 
 
 def compute(subject: Subject) -> Iterator[Finding]:
-    """Refuse a compute of the other mode, and one that does not exist yet."""
+    """Refuse a compute of the other mode."""
     for name, service in subject.settings.services.items():
         mode = subject.settings.mode_of(name)
         path: Path = ("services", name, "compute")
-        if service.compute is Compute.EKS:
-            why = "EKS is not built yet: nothing would be deployed"
-            yield Finding(path=path, why=why, allowed="fargate", nearest="fargate")
-        elif service.compute is not None and service.compute not in COMPUTES[mode]:
+        if service.compute is not None and service.compute not in COMPUTES[mode]:
             other = Mode.CONTAINER if mode is Mode.SERVERLESS else Mode.SERVERLESS
             yield Finding(
                 path=path,
                 why=f"belongs to mode {other}, and this service is in mode {mode}",
-                allowed="lambda" if mode is Mode.SERVERLESS else "fargate (eks later)",
+                allowed="lambda" if mode is Mode.SERVERLESS else "fargate | eks",
                 fix=f"remove it, or set mode: {other} on the service",
                 reads=(("mode",), ("services", name, "mode")),
             )

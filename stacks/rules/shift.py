@@ -7,7 +7,6 @@ from typing import Final
 
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import Compute
 
 _ALL: Final = 100
 _FEWEST: Final = 2
@@ -55,13 +54,4 @@ def takes_part(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def built(subject: Subject) -> Iterator[Finding]:
-    """Refuse a shift to a compute that does not exist yet."""
-    for name, service in subject.settings.services.items():
-        if service.shift is not None and Compute.EKS in service.shift.weights:
-            why = "EKS is not built yet: nothing would be deployed"
-            path: Path = ("services", name, "shift", "weights", Compute.EKS)
-            yield Finding(path=path, why=why, allowed="lambda, fargate")
-
-
-RULES: Final[tuple[Rule, ...]] = (shares, takes_part, built)
+RULES: Final[tuple[Rule, ...]] = (shares, takes_part)

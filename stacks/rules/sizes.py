@@ -27,6 +27,8 @@ FARGATE: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
 """Memory in MiB that Fargate offers for each cpu."""
 
 LAMBDA_MEMORY: Final = (128, 10240)
+POD_CPU: Final = (64, 16 * _GIB)
+POD_MEMORY: Final = (128, 120 * _GIB)
 
 
 def sizes(subject: Subject) -> Iterator[Finding]:
@@ -36,9 +38,12 @@ def sizes(subject: Subject) -> Iterator[Finding]:
         if Compute.LAMBDA in computes:
             yield from _lambda(name, service.size, subject.is_active(name, Compute.LAMBDA))
         # A cpu is only written for containers, so it is meant for them even before the switch.
-        means_container = service.mode is None and subject.says("services", name, "size", "cpu")
-        if Compute.FARGATE in computes or means_container:
+        if service.mode is None and subject.says("services", name, "size", "cpu"):
+            computes = (*computes, subject.settings.container.compute)
+        if Compute.FARGATE in computes:
             yield from _fargate(name, service.size, subject.is_active(name, Compute.FARGATE))
+        if Compute.EKS in computes:
+            yield from _pods(name, service.size)
 
 
 def _lambda(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]:  # noqa: FBT001
@@ -71,6 +76,17 @@ def _fargate(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]: 
             fix=keep_out,
             reads=(cpu,),
         )
+
+
+def _pods(name: str, size: SizeSettings) -> Iterator[Finding]:
+    for key, value, (low, high) in (("cpu", size.cpu, POD_CPU), ("memory", size.memory, POD_MEMORY)):
+        if not low <= value <= high:
+            yield Finding(
+                path=("services", name, "size", key),
+                why="is more than a pod can have here" if value > high else "is less than a pod starts with",
+                allowed=f"{low} to {high}",
+                nearest=closest(value, (low, high)),
+            )
 
 
 def _steps(offered: tuple[int, ...]) -> str:

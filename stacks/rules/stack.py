@@ -126,10 +126,7 @@ def blocks(subject: Subject) -> Iterator[Finding]:
     container, serverless = subject.settings.container, subject.settings.serverless
     if container.compute is Compute.LAMBDA:
         why = "belongs to mode serverless; a container runs on something else"
-        yield Finding(path=("container", "compute"), why=why, allowed="fargate (eks later)", nearest="fargate")
-    if container.compute is Compute.EKS:
-        why = "EKS is not built yet: nothing would be deployed"
-        yield Finding(path=("container", "compute"), why=why, allowed="fargate", nearest="fargate")
+        yield Finding(path=("container", "compute"), why=why, allowed="fargate | eks", nearest="fargate")
     if container.placement is Placement.PUBLIC and subject.is_prod:
         why = "gives every task a public address, which prod does not allow"
         yield Finding(path=("container", "placement"), why=why, allowed="private", reads=(("environment",),))

@@ -69,7 +69,7 @@ def test_nothing_is_made_that_auto_mode_brings(deploy_cluster: Callable[..., Any
     cluster = deploy_cluster().one("eks:index:Cluster").inputs
     assert cluster["skipDefaultNodeGroup"] is True
     assert cluster["createInstanceRole"] is False
-    assert cluster["createOidcProvider"] is False
+    assert "createOidcProvider" not in cluster
     assert cluster["corednsAddonOptions"]["enabled"] is False
 
 

@@ -18,7 +18,7 @@ import yaml
 from stacks.catalog import folder_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_PROGRAM = ("__main__.py", "Pulumi.yaml", "app", "components", "stacks", "requirements", "bootstrap")
+_PROGRAM = ("__main__.py", "Pulumi.yaml", "app", "charts", "components", "stacks", "requirements", "bootstrap")
 _TIMEOUT = 240
 
 

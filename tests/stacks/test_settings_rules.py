@@ -13,6 +13,7 @@ Accepted = Callable[..., Resolved]
 Refused = Callable[..., dict[str, Problem]]
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app/db-AbCdEf"
+WEB_ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/ours/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 IMAGE = "registry:5000/team/app@sha256:" + "0" * 64
 PUBLIC = {"compute": "fargate", "placement": "public"}
 HALF = {"lambda": 50, "fargate": 50}
@@ -90,16 +91,6 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
         "fargate",
     ),
     ("container", {"compute": "lambda"}, "container.compute", "belongs to mode serverless", "fargate"),
-    # accepted by the schema, not built yet
-    ("container", {"compute": "eks"}, "container.compute", "not built yet", "fargate"),
-    ("frontDoor", "rest-api", "frontDoor", "not built yet", "http-api | alb"),
-    (
-        "services",
-        one(mode="container", compute="eks", image=IMAGE),
-        "services.netprobe.compute",
-        "not built yet",
-        "fargate",
-    ),
     # stack
     ("logRetentionDays", 31, "logRetentionDays", "not a period", "30"),
     ("tags", {"aws:team": "x"}, "tags.aws:team", "reserved", "another"),
@@ -116,6 +107,7 @@ REFUSALS: list[tuple[str, object, str, str, str]] = [
     ("image", "ecr/app:v1@sha256:" + "0" * 64, "image", "a tag can move", "without a tag"),
     ("services", one(image="app:1"), "services.netprobe.image", "a tag can move", "@sha256:"),
     # front door
+    ("webAcl", WEB_ACL, "webAcl", "WAF cannot attach to an HTTP API", "rest-api or alb"),
     ("domain", {"name": "API_1.example.com", "zone": "example.com"}, "domain.name", "not a DNS name", "lower case"),
     (
         "domain",
@@ -333,8 +325,20 @@ def test_prod_is_stricter(refused: Refused, accepted: Accepted, image: str) -> N
 
 
 def test_a_load_balancer_has_no_throttle_and_waits_longer(refused: Refused, accepted: Accepted) -> None:
+    accepted(frontDoor="rest-api", throttle={"rate": 50, "burst": 100})
+    assert set(refused(frontDoor="rest-api", services=one(timeout=30))) == {"modeshift:services.netprobe.timeout"}
     assert set(refused(frontDoor="alb", throttle={"rate": 5})) == {"modeshift:throttle"}
     accepted(frontDoor="alb", services=one(timeout=900))
+
+
+@pytest.mark.parametrize("door", ["rest-api", "alb"])
+def test_web_acls_are_of_the_region_and_regional(accepted: Accepted, refused: Refused, door: str) -> None:
+    accepted(frontDoor=door, webAcl=WEB_ACL)
+    (problem,) = refused(frontDoor=door, webAcl=WEB_ACL.replace("us-east-1", "eu-west-1")).values()
+    assert "is in eu-west-1, and the stack is in us-east-1" in problem.why
+    for wrong in (WEB_ACL.replace("regional", "global"), "ours", ARN):
+        (problem,) = refused(frontDoor=door, webAcl=wrong).values()
+        assert "not the ARN of a regional web ACL" in problem.why
 
 
 def test_a_container_without_an_image_is_told_how_to_make_one(refused: Refused, accepted: Accepted, image: str) -> None:
