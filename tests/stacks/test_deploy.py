@@ -200,10 +200,40 @@ def test_service_on_its_way_is_on_both_computes(up: Callable[..., Recording], mo
     assert facts["logGroup"] == ("/aws/lambda/dev-netprobe" if mode == "serverless" else "/ecs/dev-netprobe")
 
 
+def test_move_behind_a_rest_api_changes_its_definition_and_keeps_the_rest(up: Callable[..., Recording]) -> None:
+    def of_door(recorded: Recording) -> dict[tuple[str, str, str], Any]:
+        return {key(r): r.inputs for r in recorded if r.custom and "RestApi::" in r.parent}
+
+    serverless, container = (up(mode=mode, frontDoor="rest-api") for mode in MODES)
+    before, after = of_door(serverless), of_door(container)
+    assert {kind for kind, _, _ in before.keys() ^ after.keys()} == {"aws:lambda/permission:Permission"}
+    changed = {k[0]: {p for p in before[k] if before[k][p] != after[k].get(p)} for k in before.keys() & after.keys()}
+    assert {kind: names for kind, names in changed.items() if names} == {
+        "aws:apigateway/restApi:RestApi": {"body"},
+        "aws:apigateway/deployment:Deployment": {"triggers"},
+    }
+    assert serverless.value["url"] == container.value["url"]
+    assert serverless.value["url"].endswith(".execute-api.us-east-1.amazonaws.com/live")
+    assert serverless.value["frontDoor"] == "rest-api"
+
+
+@pytest.mark.parametrize(("route", "fits"), [("/live", False), ("/live/on", False), ("/lively", True)])
+def test_no_route_begins_as_the_stage_of_a_rest_api(up: Callable[..., Recording], route: str, *, fits: bool) -> None:
+    services = {"netprobe": {"route": "/"}, "other": {"route": route}}
+    up(services=services)
+    if fits:
+        up(frontDoor="rest-api", services=services)
+    else:
+        with pytest.raises(SettingsError, match=r"other\.route") as refused:
+            up(frontDoor="rest-api", services=services)
+        assert "begins as every path of a REST API does" in str(refused.value)
+
+
 def test_outputs_say_where_to_look(deployed: Deployed) -> None:
     url = "https://dev-front-door-1a2b3c4.execute-api.us-east-1.amazonaws.com"
     assert deployed("dev", "serverless").value == {
         "url": url,
+        "frontDoor": "http-api",
         "mode": "serverless",
         "region": "us-east-1",
         "networkId": "dev-network-vpc",
@@ -252,6 +282,8 @@ def test_service_knows_its_environment(accepted: Accepted) -> None:
         (Compute.LAMBDA, "http-api", {"PROXY_HEADER": "forwarded"}),
         (Compute.LAMBDA, "alb", {}),
         (Compute.FARGATE, "alb", {"TRUSTED_PROXIES": "1"}),
+        (Compute.LAMBDA, "rest-api", {}),
+        (Compute.FARGATE, "rest-api", {"TRUSTED_PROXIES": "1"}),
         (Compute.FARGATE, "http-api", {"TRUSTED_PROXIES": "1", "PROXY_HEADER": "forwarded"}),
     ],
 )
