@@ -124,6 +124,7 @@ _UNNAMEABLE = (
     "application-autoscaling:RegisterScalableTarget",
     "application-autoscaling:TagResource",
     "application-autoscaling:UntagResource",
+    "cloudwatch:GetMetricData",  # how the computes of a shift are doing
     "ecr:GetAuthorizationToken",
     "ecs:DeregisterTaskDefinition",
     "logs:CreateLogDelivery",
