@@ -67,13 +67,9 @@ class Chart:
         schema = self.folder / "values.schema.json"
         if not schema.is_file():
             return ""
-        # Loading it takes a tenth of a second that most commands have no use for.
-        from jsonschema.validators import validator_for  # noqa: PLC0415
-
         document = json.loads(schema.read_text("utf-8"))
-        validator = validator_for(document)(document)
-        errors = sorted(validator.iter_errors(self.merged(values)), key=lambda error: [*map(str, error.absolute_path)])
-        lines = dict.fromkeys(f"- {_place(error)}: {text}" for error in errors for text in _worded(error))
+        errors = sorted(_errors(document, self.merged(values)), key=lambda error: [*map(str, error.absolute_path)])
+        lines = dict.fromkeys(line for error in errors for line in _lines(error))
         if not lines:
             return ""
         head = "values don't meet the specifications of the schema(s) in the following chart(s):"
@@ -170,8 +166,40 @@ def _coalesced(defaults: Values, given: Values) -> Values:
     return result
 
 
-def _place(error: ValidationError) -> str:
-    return ".".join(map(str, error.absolute_path)) or "(root)"
+def _errors(schema: Any, values: Values) -> Iterator[ValidationError]:  # noqa: ANN401 - any JSON document
+    # Loading it takes a tenth of a second that most commands have no use for.
+    from jsonschema import ValidationError  # noqa: PLC0415
+    from jsonschema.validators import extend, validator_for  # noqa: PLC0415
+
+    kind = validator_for(schema)
+    conditional = kind.VALIDATORS.get("if")
+
+    def said_twice(validator: Any, rule: Any, value: Any, within: Any) -> Iterator[ValidationError]:  # noqa: ANN401
+        """Yield what a condition demands, and that it is a condition which does."""
+        errors = list(conditional(validator, rule, value, within) or ()) if conditional else []
+        if errors:
+            branch, was = ("then", "valid") if validator.evolve(schema=rule).is_valid(value) else ("else", "not valid")
+            yield ValidationError(f'Must validate "{branch}" as "if" was {was}')
+        yield from errors
+
+    yield from extend(kind, {"if": said_twice})(schema).iter_errors(values)
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    place = ".".join(map(str, error.absolute_path)) or "(root)"
+    for text in _worded(error):
+        yield f"- {place}: {text}"
+    if error.validator in {"anyOf", "oneOf"}:
+        for cause in _nearest_branch(error):
+            yield from _lines(cause)
+
+
+def _nearest_branch(error: ValidationError) -> list[ValidationError]:
+    """Return what is wrong with a value by the alternative that it comes nearest to: one for its type, if any."""
+    branches: dict[int, list[ValidationError]] = {}
+    for cause in error.context or ():
+        branches.setdefault(int(cause.schema_path[0]), []).append(cause)
+    return min(branches.values(), key=lambda causes: any(cause.validator == "type" for cause in causes), default=[])
 
 
 def _worded(error: ValidationError) -> Iterator[str]:

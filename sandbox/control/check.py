@@ -71,8 +71,10 @@ def check(request: Request) -> tuple[Bag, list[str]]:
     defaulted = [*_put_defaults(kind, values), *_put_name(request, values, problems)]
     for problem in judged(kind.checks, values, problems.shown):
         problems.add(*problem)
+    before = set(values)
     for problem in hook_of(kind).check(values):
         problems.add(*problem)
+    defaulted += set(values) - before
     secrets = set(news.secrets)
     if kind.tagged:
         _put_all_tags(request.scope, values, secrets)

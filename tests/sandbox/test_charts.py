@@ -53,6 +53,13 @@ _SCHEMA: Values = {
             "additionalProperties": {"type": "string"},
         },
         "never": {"not": {"type": "string"}},
+        "surge": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]+%$"}]},
+        "binding": {
+            "type": "object",
+            "if": {"required": ["on"], "properties": {"on": {"const": True}}},
+            "then": {"required": ["arn"]},
+            "else": {"properties": {"arn": {"maxLength": 0}}},
+        },
     },
 }
 _TEMPLATE = """apiVersion: v1
@@ -108,6 +115,11 @@ def _said_by_helm(folder: Path, values: Values) -> str:
         {"ports": [80, 80, "81", 80]},
         {"labels": {"B": "2", "c": 3}},
         {"never": "x"},
+        {"surge": 0},
+        {"surge": "all"},
+        {"surge": []},
+        {"binding": {"on": True}},
+        {"binding": {"on": False, "arn": "x"}},
         {"bogus": 1, "zed": 2},
     ],
     ids=json.dumps,

@@ -248,6 +248,7 @@ def test_the_exceptions_to_create_before_delete() -> None:
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "kubernetes:helm.sh/v3:Release",
     }
 
 
