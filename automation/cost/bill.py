@@ -81,9 +81,9 @@ class Bill:
         self.assume(f"{name or 'each service'}: {plain(usage.requests)} requests a month")
         return usage
 
-    def traffic(self, kind: str = "") -> list[ServiceUsage]:
-        """Return the usage of every service, or of those with one kind of compute."""
-        chosen = [name for name, component in self.resources.services.items() if component.endswith(kind)]
+    def traffic(self, *kinds: str) -> list[ServiceUsage]:
+        """Return the usage of every service, or of those with some kinds of compute."""
+        chosen = [name for name, component in self.resources.services.items() if component.endswith(kinds or ("",))]
         for name in chosen:
             self.assume(f"{name}: {plain(self.usage.of(name).requests)} requests a month")
         return [self.usage.of(name) for name in chosen]

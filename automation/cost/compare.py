@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 from typing import Any, Final
 
 from automation.cost.kinds.front_doors import capacity_units, metered
+from automation.cost.kinds.kubernetes import NODE_CPU, NODE_MEMORY
 from automation.cost.money import plain
 from automation.cost.usage import ServiceUsage, Usage
 from automation.errors import UserError
@@ -29,9 +30,6 @@ _MILLISECONDS: Final = 1000
 _UNITS: Final = 1024
 _HIGH_AVAILABILITY: Final = 2
 _NODES: Final = {Architecture.ARM64: "m7g.large", Architecture.X86_64: "m7i.large"}
-_NODE_CPU: Final = Decimal("1.93")
-_NODE_MEMORY: Final = Decimal("7.0")
-"""What of a large node's 2 vCPU and 8 GB is left for pods once Kubernetes has its own part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +164,7 @@ class _Model:
         hours = self.usage.hours
         cpu, memory = Decimal(self.workload.cpu) / _UNITS, Decimal(self.workload.memory) / _UNITS
         pods = max(self.tasks(requests), Decimal(_HIGH_AVAILABILITY))
-        fit = min(_NODE_CPU / cpu, _NODE_MEMORY / memory)
+        fit = min(NODE_CPU / cpu, NODE_MEMORY / memory)
         # A pod larger than a node takes a larger one, whose price is in proportion.
         nodes = max(_ceiling(pods / (fit.to_integral_value(ROUND_FLOOR) or fit)), Decimal(_HIGH_AVAILABILITY))
         kind = _NODES[self.workload.task_architecture]

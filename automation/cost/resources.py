@@ -12,7 +12,7 @@ from automation.engine import Event
 from automation.plan.values import Hidden, readable
 
 _COMPONENT: Final = "modeshift:components:"
-_SERVICES: Final = frozenset({f"{_COMPONENT}LambdaService", f"{_COMPONENT}FargateService"})
+_SERVICES: Final = frozenset(f"{_COMPONENT}{kind}" for kind in ("LambdaService", "FargateService", "EksService"))
 # Steps after which a resource is not the stack's to pay for: gone, or only looked at.
 _NOT_OURS: Final = frozenset(
     {"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace", "read", "read-replacement"}

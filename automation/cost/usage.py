@@ -112,7 +112,7 @@ class CacheUsage(Settings):
 
 class KubernetesUsage(Settings):
     auto_nodes: Amount
-    """Nodes that Auto Mode keeps; a cluster with node groups says itself how many."""
+    """Fewest nodes that Auto Mode keeps, whatever pods ask for; a cluster with node groups says itself how many."""
     instance_type: str
     """What Auto Mode starts."""
     disk_gb: Amount

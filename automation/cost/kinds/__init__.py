@@ -25,6 +25,7 @@ PRICED: Final[Mapping[str, Pricer]] = {
     fargate.SERVICE: fargate.service,
     storage.BACKUP: storage.file_backup,
     "aws:efs/fileSystem:FileSystem": storage.file_system,
+    "aws:eks/addon:Addon": kubernetes.add_on,
     "aws:eks/cluster:Cluster": kubernetes.cluster,
     "aws:eks/nodeGroup:NodeGroup": kubernetes.node_group,
     "aws:elasticache/serverlessCache:ServerlessCache": storage.cache,
@@ -51,6 +52,7 @@ _ACCESS: Final = "IAM is free"
 FREE: Final[Mapping[str, str]] = {
     "aws:acm/certificate:Certificate": "public certificates are free",
     "aws:acm/certificateValidation:CertificateValidation": _RULE,
+    "aws:apigateway/account:Account": _RULE,
     "aws:apigateway/apiKey:ApiKey": _RULE,
     "aws:apigateway/deployment:Deployment": _PART,
     "aws:apigateway/methodSettings:MethodSettings": _RULE,
@@ -88,7 +90,6 @@ FREE: Final[Mapping[str, str]] = {
     "aws:efs/mountTarget:MountTarget": _PART,
     "aws:eks/accessEntry:AccessEntry": _RULE,
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": _RULE,
-    "aws:eks/addon:Addon": "AWS's own add-ons are free",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": _RULE,
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _ACCESS,
     "aws:iam/policy:Policy": _ACCESS,

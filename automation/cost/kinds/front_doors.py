@@ -28,7 +28,7 @@ def load_balancer(bill: Bill) -> None:
         return
     bill.hourly("hours", f"{kind}.hours")
     # An internal one stands behind the API and carries what goes to containers.
-    carried = bill.traffic("FargateService") if internal else bill.traffic()
+    carried = bill.traffic("FargateService", "EksService") if internal else bill.traffic()
     bill.add("capacity units", f"{kind}.lcu", capacity_units(carried, bill.usage.hours) * bill.usage.hours)
     if internal:
         return

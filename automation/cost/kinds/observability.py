@@ -35,6 +35,9 @@ def _logged(bill: Bill) -> Decimal:
             service = bill.service()
             bill.assume(f"a request logs {plain(service.log_kb)} KB")
             return service.requests * service.log_kb / KILOBYTES_PER_GB
+        case "EksCluster" if bill.resource.name.endswith("-application"):
+            written = sum((each.requests * each.log_kb for each in bill.traffic("EksService")), Decimal(0))
+            return written / KILOBYTES_PER_GB
         case "HttpApi" | "RestApi":
             requests = sum((each.requests for each in bill.traffic()), Decimal(0))
             return requests * usage.logs.access_kb / KILOBYTES_PER_GB

@@ -205,6 +205,6 @@ def test_a_stack_of_the_repository_is_priced_without_an_account(
     (staging,) = json.loads(ran.stdout)["stacks"]
 
     kinds = {item["price"] for item in staging["items"]}
-    assert {"nat.hours", "ipv4.hours", "alb.hours", "fargate.vcpu.arm64", "apigateway.http", "logs.ingest"} <= kinds
-    assert staging["unknown"] == []
-    assert any("netprobe: 1 + 0.25 × (5 - 1) = 2 tasks" in text for text in staging["assumptions"])
+    assert {"nat.hours", "ipv4.hours", "alb.hours", "eks.cluster", "apigateway.http", "logs.ingest"} <= kinds
+    assert [gap["what"] for gap in staging["unknown"]] == ["Container Insights"]
+    assert any("Auto Mode keeps 2 nodes of m7g.large" in text for text in staging["assumptions"])

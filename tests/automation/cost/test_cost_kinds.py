@@ -58,6 +58,7 @@ def test_a_price_the_sheet_lacks_is_unknown(kind: str) -> None:
         "aws:apigatewayv2/api:Api": {"protocolType": "HTTP"},
         "aws:apigateway/stage:Stage": {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
         "aws:appautoscaling/policy:Policy": {"policyType": "TargetTrackingScaling"},
+        "aws:eks/addon:Addon": {"addonName": "amazon-cloudwatch-observability"},
         "aws:ecs/cluster:Cluster": {"settings": [{"name": "containerInsights", "value": "enabled"}]},
         "aws:efs/backupPolicy:BackupPolicy": {"backupPolicy": {"status": "ENABLED"}},
         "aws:cloudwatch/logGroup:LogGroup": {"retentionInDays": 7},
