@@ -7,13 +7,12 @@ import pulumi_aws as aws
 
 from components.autoscaling import ScaledService
 from components.base import Component
-from components.target_alarms import target_alarms
 
 
-def service_alarms(parent: Component, service: ScaledService) -> tuple[aws.cloudwatch.MetricAlarm, ...]:
-    """Create the alarms of a service: unhealthy targets, errors and CPU."""
+def busy_alarm(parent: Component, service: ScaledService) -> aws.cloudwatch.MetricAlarm:
+    """Create the alarm of a service whose tasks have too much to do."""
     tasks: dict[str, pulumi.Input[str]] = {"ClusterName": service.cluster_name, "ServiceName": service.service_name}
-    busy = aws.cloudwatch.MetricAlarm(
+    return aws.cloudwatch.MetricAlarm(
         parent.child_name("busy"),
         alarm_description=f"{parent.name}: average CPU above 80 % for 10 minutes.",
         namespace="AWS/ECS",
@@ -28,7 +27,3 @@ def service_alarms(parent: Component, service: ScaledService) -> tuple[aws.cloud
         tags=parent.tags("busy"),
         opts=parent.opts(),
     )
-    targets = target_alarms(
-        parent, load_balancer_suffix=service.load_balancer_suffix, target_group_suffix=service.target_group_suffix
-    )
-    return *targets, busy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import pulumi
@@ -10,10 +10,12 @@ import pulumi_aws as aws
 
 from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
 from components.base import Component
-from components.fargate_alarms import service_alarms
+from components.fargate_alarms import busy_alarm
+from components.fargate_rollout import SECOND, Production, Rollout, TrafficByEcs, traffic_by_ecs
 from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
 from components.images import container_image
 from components.service import IpTarget, ServiceArgs
+from components.target_alarms import target_alarms
 from components.task_definition import CONTAINER, task_definition
 from components.task_roles import execution_role, task_role
 
@@ -23,15 +25,6 @@ if TYPE_CHECKING:
     from components.network import Network
 
 Placement = Literal["private", "public"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """How a new version takes over: tasks kept and allowed, in percent, and the seconds a task has to get ready."""
-
-    min_percent: int = 100
-    max_percent: int = 200
-    grace_seconds: int = 60
 
 
 class FargateService(Component):
@@ -47,6 +40,10 @@ class FargateService(Component):
     A change of port replaces the target group, and for the seconds between new tasks being steady and the route
     following them requests fail; a change of name replaces everything; all else is rolled out in place. An update waits
     until the service is steady; when new tasks do not become healthy, ECS goes back to the old ones.
+
+    With a `rollout` whose traffic ECS moves there is a second target group, a rule for the version that is to come
+    (`x-modeshift-probe: {name}/next`), a role for ECS, and alarms on errors and latency of either group that take a new
+    version back. Scaling on requests for each target is left out: it would look at one of the groups.
 
     Cost in us-east-1 for each task, 730 hours a month, for the default 0.5 vCPU and 1 GB: 14.42 USD on arm64 and 18.02
     on x86_64 (arm 0.03238 per vCPU hour and 0.00356 per GB hour, x86 0.04048 and 0.004445), and 3.65 for the address
@@ -65,6 +62,7 @@ class FargateService(Component):
         placement: Placement = "private",
         exec_enabled: bool = False,
         rollout: Rollout | None = None,
+        production: Production | None = None,
         health_check: HealthCheck | None = None,
         deregistration_delay: int = 300,
         opts: pulumi.ResourceOptions | None = None,
@@ -80,6 +78,7 @@ class FargateService(Component):
             placement: Subnets of the tasks; `public` gives each a public address and needs no NAT gateway.
             exec_enabled: Let people open a shell in a running task.
             rollout: How a new version takes over.
+            production: Makes the production rule, where ECS moves the traffic and so has to know it.
             health_check: How the load balancer checks tasks.
             deregistration_delay: Seconds a task that leaves may finish its requests in.
             opts: Options of the component.
@@ -108,18 +107,42 @@ class FargateService(Component):
             writable=exec_enabled,
         )
         tasks = task_security_group(self, args, vpc_id=network.vpc_id, front=load_balancer.security_group)
-        targets = target_group(
+
+        def group(suffix: str = "") -> aws.lb.TargetGroup:
+            return target_group(
+                self,
+                args,
+                vpc_id=network.vpc_id,
+                check=health_check or HealthCheck(),
+                deregistration_delay=deregistration_delay,
+                suffix=suffix,
+            )
+
+        targets = group()
+        alarms = target_alarms(
             self,
-            args,
-            vpc_id=network.vpc_id,
-            check=health_check or HealthCheck(),
-            deregistration_delay=deregistration_delay,
+            load_balancer_suffix=load_balancer.load_balancer.arn_suffix,
+            target_group_suffix=targets.arn_suffix,
         )
+        moved = None
+        if self._rollout.by_ecs:
+            if production is None:
+                msg = f"{name}: ECS can only move traffic by a rule that it knows; pass `production`."
+                raise ValueError(msg)
+            moved = traffic_by_ecs(
+                self,
+                (targets, group(SECOND)),
+                production=production,
+                load_balancer=load_balancer,
+                errors=alarms[1],
+                slow_seconds=args.timeout / 2,
+            )
         probe = probe_rule(self, name, listener=load_balancer.listener, targets=targets)
         self.service = self._service(
             definition,
             tasks,
             targets,
+            moved,
             placement=placement,
             exec_enabled=exec_enabled,
             depends_on=[probe, cluster.capacity_providers, *execution.resources, *task.resources],
@@ -130,13 +153,14 @@ class FargateService(Component):
             load_balancer_suffix=load_balancer.load_balancer.arn_suffix,
             target_group_suffix=targets.arn_suffix,
         )
-        Autoscaling(self, args.scaling, service=scaled)
+        scaling = replace(args.scaling, requests_per_target=None) if self._rollout.by_ecs else args.scaling
+        Autoscaling(self, scaling, service=scaled)
 
         self.target = IpTarget(target_group_arn=targets.arn)
         self.role: aws.iam.Role = task.role
         self.security_group_id: pulumi.Output[str] = tasks.id
         self.log_group_name: pulumi.Output[str] = log_group.name
-        self.alarms = service_alarms(self, scaled)
+        self.alarms = (*alarms, *([] if moved is None else moved.alarms), busy_alarm(self, scaled))
         self.register_outputs({"serviceArn": self.service.arn, "targetGroupArn": targets.arn})
 
     def _log_group(self) -> aws.cloudwatch.LogGroup:
@@ -155,6 +179,7 @@ class FargateService(Component):
         definition: aws.ecs.TaskDefinition,
         tasks: aws.ec2.SecurityGroup,
         targets: aws.lb.TargetGroup,
+        moved: TrafficByEcs | None,
         *,
         placement: Placement,
         exec_enabled: bool,
@@ -179,9 +204,14 @@ class FargateService(Component):
             ),
             load_balancers=[
                 aws.ecs.ServiceLoadBalancerArgs(
-                    target_group_arn=targets.arn, container_name=CONTAINER, container_port=self._args.port
+                    target_group_arn=targets.arn,
+                    container_name=CONTAINER,
+                    container_port=self._args.port,
+                    advanced_configuration=None if moved is None else moved.balancer,
                 )
             ],
+            deployment_configuration=self._rollout.configuration(),
+            alarms=None if moved is None else moved.watched,
             deployment_minimum_healthy_percent=self._rollout.min_percent,
             deployment_maximum_percent=self._rollout.max_percent,
             deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
@@ -193,5 +223,14 @@ class FargateService(Component):
             wait_for_steady_state=True,
             tags=self.tags(),
             # Autoscaling owns the count from the first task on.
-            opts=self.opts(depends_on=depends_on, ignore_changes=["desiredCount"]),
+            opts=pulumi.ResourceOptions.merge(
+                self.opts(
+                    depends_on=[*depends_on, *([] if moved is None else moved.ready)], ignore_changes=["desiredCount"]
+                ),
+                pulumi.ResourceOptions(
+                    custom_timeouts=None
+                    if moved is None
+                    else pulumi.CustomTimeouts(create=self._rollout.longest, update=self._rollout.longest)
+                ),
+            ),
         )

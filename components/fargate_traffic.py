@@ -82,12 +82,13 @@ def target_group(
     vpc_id: pulumi.Input[str],
     check: HealthCheck,
     deregistration_delay: int,
+    suffix: str = "",
     tags: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> aws.lb.TargetGroup:
     """Create the group that the tasks or pods of a service register with."""
     # The physical name is generated: a listener holds on to a group, so its successor needs another name.
     return aws.lb.TargetGroup(
-        parent.child_name(),
+        parent.child_name(suffix),
         vpc_id=vpc_id,
         target_type="ip",
         protocol="HTTP",
@@ -104,7 +105,7 @@ def target_group(
             healthy_threshold=check.healthy,
             unhealthy_threshold=check.unhealthy,
         ),
-        tags={**parent.tags(), **(tags or {})},
+        tags={**parent.tags(suffix), **(tags or {})},
         opts=parent.opts(),
     )
 

@@ -76,6 +76,7 @@ class Route(Component):
         path: str,
         targets: Sequence[Weighted],
         rule_tags: Mapping[str, str] | None = None,
+        by_ecs: bool = False,
         timeout: int = 28,
         depends_on: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
@@ -88,6 +89,7 @@ class Route(Component):
             path: What they start with; `/` gets all that no other route does.
             targets: What answers them: one, or several that share the traffic by weight. One function at most.
             rule_tags: What people should be able to read at the rule of the load balancer, if there is one.
+            by_ecs: ECS moves the traffic between the targets: the weights are those to begin with.
             timeout: Longest request, seconds; an HTTP API gives up after 30, a REST API after 29.
             depends_on: The computes, so that traffic moves only once they are steady.
             opts: Options of the component.
@@ -98,6 +100,8 @@ class Route(Component):
         self._front_door = front_door
         self._targets = targets
         self._rule_tags = rule_tags
+        self._by_ecs = by_ecs
+        self._made: aws.lb.ListenerRule | None = None
         self._depends_on = list(depends_on)
         if front_door.api is not None:
             self._through_api(front_door.api, min(timeout, _LONGEST_INTEGRATION) * 1000)
@@ -111,6 +115,14 @@ class Route(Component):
     def url(self) -> pulumi.Output[str]:
         """Return what the service is reached by, once the front door is published."""
         return pulumi.Output.concat(self._front_door.url, self.path.rstrip("/"))
+
+    @property
+    def production_rule(self) -> aws.lb.ListenerRule:
+        """Return the rule of the load balancer."""
+        if self._made is None:
+            msg = f"{self.name} goes straight to a function, without a load balancer."
+            raise ValueError(msg)
+        return self._made
 
     def _rest_route(self, timeout: int) -> RestRoute:
         match self._targets:
@@ -225,7 +237,7 @@ class Route(Component):
             for weighted, (arn, _) in zip(self._targets, groups, strict=True)
         ]
         stage = STAGE if self._front_door.kind == "rest-api" else ""
-        return aws.lb.ListenerRule(
+        self._made = aws.lb.ListenerRule(
             self.child_name(),
             listener_arn=balancer.listener.arn,
             priority=priority(self.path),
@@ -243,8 +255,12 @@ class Route(Component):
                 )
             ],
             tags=self.tags(extra=self._rule_tags),
-            opts=self.opts(depends_on=[*self._depends_on, *(each for _, ready in groups for each in ready)]),
+            opts=self.opts(
+                depends_on=[*self._depends_on, *(each for _, ready in groups for each in ready)],
+                ignore_changes=["actions"] if self._by_ecs else [],
+            ),
         )
+        return self._made
 
     def _balancer(self) -> LoadBalancer:
         if self._front_door.load_balancer is None:

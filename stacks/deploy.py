@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from components.cluster import Cluster
 from components.eks_cluster import EksCluster
 from components.eks_service import EksService
+from components.fargate_rollout import Production
 from components.fargate_service import FargateService
 from components.front_door import FrontDoor
 from components.key import CustomerKey
@@ -156,27 +157,50 @@ def _service(base: _Base, name: str) -> tuple[Route, Outputs]:
     """Create one service on all its computes; return its route and what people ask about it."""
     settings, own = base.settings.services[name], base.settings.compute_of(name)
     shares = base.settings.computes_of(name)
-    computes = {compute: _compute(base, name, compute) for compute in shares}
-    route = Route(
-        base.name(name),
-        front_door=base.front_door,
-        path=settings.route,
-        targets=[Weighted(target=computes[compute].target, weight=share) for compute, share in shares.items()],
-        rule_tags=None if settings.shift is None else {TAG: wanted(base.resolved, name).tag},
-        timeout=settings.timeout,
-        depends_on=[*computes.values()],
-        opts=base.opts,
-    )
+    made: list[Route] = []
+
+    def production(targets: Sequence[Weighted]) -> aws.lb.ListenerRule:
+        made.append(_route(base, name, targets, by_ecs=True))
+        return made[0].production_rule
+
+    computes = {compute: _compute(base, name, compute, production) for compute in shares}
+    targets = [Weighted(target=computes[compute].target, weight=share) for compute, share in shares.items()]
+    route = made[0] if made else _route(base, name, targets, depends_on=[*computes.values()])
     return route, {
         "mode": base.settings.mode_of(name).value,
         "compute": own.value,
         "traffic": {compute.value: share for compute, share in shares.items()},
         **({} if settings.shift is None else {"step": settings.shift.step}),
+        **({"rollout": base.settings.container.rollout.strategy.value} if made else {}),
         "logGroup": computes[own].log_group_name,
     }
 
 
-def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | FargateService | EksService:
+def _route(
+    base: _Base,
+    name: str,
+    targets: Sequence[Weighted],
+    *,
+    depends_on: Sequence[pulumi.Resource] = (),
+    by_ecs: bool = False,
+) -> Route:
+    settings = base.settings.services[name]
+    return Route(
+        base.name(name),
+        front_door=base.front_door,
+        path=settings.route,
+        targets=targets,
+        rule_tags=None if settings.shift is None else {TAG: wanted(base.resolved, name).tag},
+        by_ecs=by_ecs,
+        timeout=settings.timeout,
+        depends_on=depends_on,
+        opts=base.opts,
+    )
+
+
+def _compute(
+    base: _Base, name: str, compute: Compute, production: Production
+) -> LambdaService | FargateService | EksService:
     settings = base.settings
     package = base.package if compute is Compute.LAMBDA else None
     artifact = package or image_of(settings, name)
@@ -209,6 +233,7 @@ def _compute(base: _Base, name: str, compute: Compute) -> LambdaService | Fargat
         cluster=base.cluster,
         network=base.network,
         load_balancer=balancer,
+        production=production,
         **fargate_options(settings.container),
         opts=base.opts,
     )

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.domain import DomainName
 from components.eks_values import PodRollout
-from components.fargate_service import Rollout
+from components.fargate_rollout import Rollout
 from components.fargate_traffic import HealthCheck
 from components.front_door import FrontDoorArgs, Kind
 from components.http_api import Throttle
@@ -113,7 +113,13 @@ def fargate_options(container: ContainerSettings) -> FargateOptions:
         "deregistration_delay": container.deregistration_delay,
         "health_check": _health_check(container),
         "rollout": Rollout(
-            min_percent=rollout.min_percent, max_percent=rollout.max_percent, grace_seconds=rollout.grace_seconds
+            min_percent=rollout.min_percent,
+            max_percent=rollout.max_percent,
+            grace_seconds=rollout.grace_seconds,
+            strategy=rollout.strategy.value,
+            percent=rollout.percent,
+            step_minutes=rollout.step_minutes,
+            bake_minutes=rollout.bake_minutes,
         ),
     }
 

@@ -104,7 +104,22 @@ class HealthCheckSettings(Settings):
     """Bad tries in a row that take it out."""
 
 
+class Strategy(StrEnum):
+    ROLLING = "rolling"
+    CANARY = "canary"
+    LINEAR = "linear"
+    BLUE_GREEN = "blue-green"
+
+
 class RolloutSettings(Settings):
+    strategy: Strategy = Strategy.ROLLING
+    """Task by task, or by traffic that ECS moves: some first, in steps, at once (docs/deployments.md)."""
+    percent: Annotated[int, Field(ge=1, le=100)] = 10
+    """Share of the traffic that `canary` begins with, and each step of `linear` adds (3 or more)."""
+    step_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
+    """Time that `canary` and each step of `linear` are watched."""
+    bake_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
+    """Time that the old version stays once all traffic is on the new one, to go back to at once."""
     min_percent: Annotated[int, Field(ge=0, le=100)] = 100
     """Share of the wanted tasks that stay while a new version comes; on EKS all do."""
     max_percent: Annotated[int, Field(ge=100, le=200)] = 200
@@ -329,6 +344,10 @@ class StackSettings(Settings):
         """Return the image of a service: that of an earlier release, its own, else the stack's."""
         pinned = None if self.release is None else self.release.images.get(service)
         return pinned or self.services[service].image or self.image
+
+    def moved_by_ecs(self, service: str) -> bool:
+        """Tell whether ECS moves the traffic from one version of a service to the next."""
+        return self.container.rollout.strategy is not Strategy.ROLLING and Compute.FARGATE in self.computes_of(service)
 
     def computes_of(self, service: str) -> dict[Compute, int]:
         """Return what runs a service now, each with its share of the traffic in percent, in one fixed order."""

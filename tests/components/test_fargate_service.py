@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.fargate_service import FargateService, Rollout
+from components.fargate_rollout import Rollout
+from components.fargate_service import FargateService
 from components.fargate_traffic import PROBE_PRIORITIES, HealthCheck, probe_priority
 from components.service import IpTarget, Scaling, SecretRef, ServiceArgs, Statement, Trigger, ZipArtifact
 from components.task_roles import repository_arn
