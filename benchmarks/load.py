@@ -95,6 +95,7 @@ def main() -> None:
     taken = time.perf_counter() - begun
     ordered = sorted(load.latencies)
     result = {
+        "seconds": taken,
         "requests": len(ordered),
         "per_second": len(ordered) / taken,
         "p50": ordered[len(ordered) // 2] if ordered else 0,
