@@ -230,11 +230,33 @@ def test_a_service_account_that_is_there_already_is_used_and_not_made() -> None:
     assert {pod["spec"]["serviceAccountName"] for pod in pods(made)} == {"mine"}
 
 
-def test_the_namespace_has_its_bounds() -> None:
-    made = objects({"resourceQuota": {"hard": {"pods": "5"}}})
-    hard = only(made, "ResourceQuota")["spec"]["hard"]
-    assert hard["pods"] == "5"
-    assert hard["limits.memory"] == "16Gi"
+@pytest.mark.parametrize(
+    ("values", "pods_", "cpu", "memory"),
+    [
+        ({"rollout": {"maxSurge": 1}}, 8, "2000m", "4096Mi"),
+        ({"replicaCount": 1}, 4, "1000m", "2048Mi"),
+        ({"replicaCount": 10, "rollout": {"maxSurge": "11%"}}, 23, "5750m", "11776Mi"),
+        ({"autoscaling": {"enabled": True, "maxReplicas": 20}}, 46, "11500m", "23552Mi"),
+        ({"replicaCount": 1, "worker": {"command": ["work"], "replicaCount": 2}}, 9, "2250m", "4608Mi"),
+        ({"replicaCount": 1, "resources": {"requests": {"cpu": "0.25", "memory": "1G"}}}, 4, "1000m", "4G"),
+        ({"replicaCount": 1, "resources": {"requests": {"cpu": "2", "memory": "1024"}}}, 4, "8", "4096"),
+    ],
+)
+def test_the_quota_has_room_for_a_rollout_of_the_most_pods(
+    values: dict[str, object], pods_: int, cpu: str, memory: str
+) -> None:
+    hard = only(objects(values), "ResourceQuota")["spec"]["hard"]
+    assert (hard["pods"], hard["requests.cpu"], hard["requests.memory"]) == (str(pods_), cpu, memory)
+    assert set(hard) == {"pods", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"}
+
+
+def test_the_quota_is_what_is_asked_for() -> None:
+    hard = only(objects({"resourceQuota": {"hard": {"pods": "5", "limits.cpu": "3"}}}), "ResourceQuota")["spec"]["hard"]
+    assert (hard["pods"], hard["limits.cpu"], hard["limits.memory"]) == ("5", "3", "4096Mi")
+
+
+def test_a_container_that_asks_for_nothing_gets_what_the_service_asks_for() -> None:
+    made = objects()
     (limit,) = only(made, "LimitRange")["spec"]["limits"]
     resources = only(made, "Deployment")["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert limit == {"type": "Container", "default": resources["limits"], "defaultRequest": resources["requests"]}
