@@ -9,29 +9,30 @@ from stacks.catalog import read_catalog
 from stacks.config import decode
 from stacks.errors import Problem
 from stacks.files import read_stack_file
+from stacks.limits import described
 from stacks.load import Resolved, neighbours, stack_file_name
-from stacks.rules import findings
+from stacks.rules import findings, limits
 from stacks.rules.base import Subject
 from stacks.settings import Compute, Mode, StackSettings
 
 
 def abilities(root: Path, resolved: Resolved, service: str) -> dict[Compute, Abilities]:
     """Return what each compute can do for a service of a stack."""
-    return {compute: Abilities(limits={}, before=_missing(root, resolved, service, compute)) for compute in Compute}
-
-
-def _missing(root: Path, resolved: Resolved, service: str, compute: Compute) -> list[str]:
-    """Return what a stack's file has to say before a service can run on a compute, in sentences."""
-    file = read_stack_file(root / stack_file_name(resolved.stack))
-    subject = Subject(
-        resolved.stack,
-        resolved.region,
-        _moved(resolved.settings, service, compute),
-        decode(file.config).tree,
-        neighbours(root, resolved.stack),
-        read_catalog(root),
-    )
-    return [_sentence(problem) for _, problem in findings(subject, set())]
+    given = decode(read_stack_file(root / stack_file_name(resolved.stack)).config).tree
+    around, catalog = neighbours(root, resolved.stack), read_catalog(root)
+    found: dict[Compute, Abilities] = {}
+    for compute in Compute:
+        settings = _moved(resolved.settings, service, compute)
+        subject = Subject(resolved.stack, resolved.region, settings, given, around, catalog)
+        beyond = [
+            finding.why for rule in limits.RULES for finding in rule(subject) if finding.path == ("services", service)
+        ]
+        found[compute] = Abilities(
+            limits=described(compute, settings.front_door),
+            blockers=beyond,
+            before=[_sentence(problem) for _, problem in findings(subject, set()) if problem.why not in beyond],
+        )
+    return found
 
 
 def _moved(settings: StackSettings, service: str, compute: Compute) -> StackSettings:
@@ -43,6 +44,7 @@ def _moved(settings: StackSettings, service: str, compute: Compute) -> StackSett
 
 def _sentence(problem: Problem) -> str:
     """Return a problem as a line of what to do."""
-    said = f"{problem.key}: {problem.value} {problem.why}" if problem.value else f"{problem.key} {problem.why}"
-    wanted = f" (allowed: {problem.allowed})" if problem.allowed else ""
-    return f"{said}{wanted}{f'; {problem.fix}' if problem.fix else ''}".replace("\n", " ")
+    value = f" ({problem.value})" if problem.value else ""
+    allowed = " or ".join(problem.allowed.splitlines())
+    wanted = f"; allowed: {allowed}" if allowed else ""
+    return f"{problem.key}{value}: {problem.why}{wanted}{f'; {problem.fix}' if problem.fix else ''}"

@@ -74,7 +74,11 @@ def _moves(surveyed: Survey) -> Iterable[RenderableType]:
 
 def _bullets(texts: Iterable[str], style: str = "") -> list[RenderableType]:
     return [
-        Text(textwrap.fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  "), style=style) for text in texts
+        Text(
+            textwrap.fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False),
+            style=style,
+        )
+        for text in texts
     ]
 
 

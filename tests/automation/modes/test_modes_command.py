@@ -79,7 +79,28 @@ def test_the_reason_holds_the_figures_of_the_table() -> None:
 def test_what_the_stack_file_lacks_for_a_move_is_said(project: Path) -> None:
     add(project, "services: {netprobe: {mode: serverless, size: {memory: 768}}}")
     fargate = document()["computes"]["fargate"]
-    assert any("services.netprobe.size.memory: 768" in what for what in fargate["before"])
+    assert any("services.netprobe.size.memory (768): Fargate" in what for what in fargate["before"])
+
+
+def test_a_compute_that_cannot_run_the_service_is_not_recommended_however_cheap(project: Path) -> None:
+    manifest = project / "app/services/netprobe/service.toml"
+    manifest.write_text(manifest.read_text().replace('needs = ["internet"]', 'needs = ["internet", "icmp"]'))
+    add(project, "services: {netprobe: {mode: container}}")
+    said = document()
+    assert said["recommended"] == "fargate"
+    assert "TCP and UDP sockets only" in " ".join(said["computes"]["lambda"]["cannotRun"])
+    assert "Lambda cannot" in said["why"]
+    shown = " ".join(run().output.split())
+    assert "Lambda cannot run it" in shown
+    assert "--to lambda" not in shown
+
+
+@pytest.mark.usefixtures("project")
+def test_the_limits_are_those_that_settings_are_held_to() -> None:
+    computes = document()["computes"]
+    assert computes["lambda"]["limits"]["largest request and answer"] == "6 MB"
+    assert computes["fargate"]["limits"]["ICMP echo"] == "yes"
+    assert {tuple(compute["limits"]) for compute in computes.values()} == {tuple(computes["eks"]["limits"])}
 
 
 def test_the_settings_of_the_stack_are_what_is_described(project: Path) -> None:
