@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 from typing import TYPE_CHECKING
 
 import pytest
@@ -242,6 +243,56 @@ class TestServices:
         with pytest.raises(Refusal, match="did not have a container port 80 defined"):
             cloud.create(SERVICE, "other", loadBalancers=[{**balanced, "containerPort": 80}], **inputs)
 
+    @pytest.fixture
+    def moved(self, cloud: Cloud, inputs: Values, vpc: Made, listener: Made, targets: Made) -> Any:
+        """A service whose traffic ECS moves between two groups."""
+        second = cloud.create(TARGETS, "b", port=80, protocol="HTTP", targetType="ip", vpcId=vpc.id)
+        production, upcoming = aim(cloud, listener, targets), aim(cloud, listener, second, "next", priority=9)
+        role = cloud.create(ROLE, "traffic", assumeRolePolicy=POLICY)
+        advanced = {
+            "alternateTargetGroupArn": second.id,
+            "productionListenerRule": production.outputs["arn"],
+            "testListenerRule": upcoming.outputs["arn"],
+            "roleArn": role.outputs["arn"],
+        }
+        return {
+            **inputs,
+            "deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": "5"},
+            "loadBalancers": [
+                {
+                    "targetGroupArn": targets.id,
+                    "containerName": "app",
+                    "containerPort": 8080,
+                    "advancedConfiguration": advanced,
+                }
+            ],
+        }
+
+    def test_a_strategy_with_all_it_needs_is_taken(self, cloud: Cloud, moved: Any) -> None:
+        cloud.create(SERVICE, "app", **moved)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"testListenerRule": "production"}, "as both production and test listener rules"),
+            ({"productionListenerRule": "listener"}, "productionListenerRule has an invalid ARN format"),
+            (None, "advancedConfiguration of loadBalancers is required"),
+        ],
+    )
+    def test_traffic_is_not_moved_without_two_groups_and_rules(
+        self, cloud: Cloud, moved: Any, listener: Made, change: dict[str, str] | None, words: str
+    ) -> None:
+        (balancer,) = moved["loadBalancers"]
+        advanced = balancer["advancedConfiguration"]
+        arns = {"production": advanced["productionListenerRule"], "listener": listener.id}
+        given = None if change is None else {**advanced, **{name: arns[of] for name, of in change.items()}}
+        with pytest.raises(Refusal, match=words):
+            cloud.create(SERVICE, "app", **{**moved, "loadBalancers": [{**balancer, "advancedConfiguration": given}]})
+
+    def test_a_canary_says_how_much_it_gets(self, cloud: Cloud, moved: Any) -> None:
+        with pytest.raises(Refusal, match="canaryConfiguration is required"):
+            cloud.create(SERVICE, "app", **{**moved, "deploymentConfiguration": {"strategy": "CANARY"}})
+
     def test_a_cluster_outlives_its_services(self, cloud: Cloud, inputs: Values) -> None:
         made = cloud.create(SERVICE, "app", **inputs)
         cluster = cloud.read(cloud.urn(CLUSTER, "main"), str(inputs["cluster"]))
@@ -299,6 +350,26 @@ class TestFunctions:
         assert alias.outputs["arn"] == f"{made.outputs['arn']}:live"
         with pytest.raises(Refusal, match=r"ResourceNotFoundException: Function not found: .*:2 "):
             cloud.update(alias, functionVersion="2")
+
+    @pytest.mark.parametrize(
+        ("version", "kept", "words"),
+        [
+            ("2", "3", r"Function not found: .*:3 "),
+            ("2", "2", "already included in routing configuration"),
+            ("$LATEST", "1", "more than 1 version"),
+        ],
+    )
+    def test_an_alias_shares_requests_between_versions_that_exist(
+        self, cloud: Cloud, role: Made, code: Values, version: str, kept: str, words: str
+    ) -> None:
+        made = self.make(cloud, role, code)
+        cloud.update(made, memorySize=512)
+        given: Values = {"name": "live", "functionName": made.id}
+        shared = cloud.create(
+            ALIAS, "live", functionVersion="2", routingConfig={"additionalVersionWeights": {"1": 0.9}}, **given
+        )
+        with pytest.raises(Refusal, match=words):
+            cloud.update(shared, functionVersion=version, routingConfig={"additionalVersionWeights": {kept: 0.9}})
 
     def test_a_zip_needs_a_handler_and_a_runtime(self, cloud: Cloud, role: Made, code: Values) -> None:
         _, problems = cloud.check(FUNCTION, "app", {"role": role.outputs["arn"], "code": code})

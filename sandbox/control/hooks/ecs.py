@@ -15,6 +15,8 @@ _TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 _TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 _CAPACITY = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
 _LISTENING = frozenset({"aws:lb/listener:Listener", "aws:lb/listenerRule:ListenerRule"})
+_ROLLING = "ROLLING"
+_CONFIGURATIONS = {"CANARY": "canaryConfiguration", "LINEAR": "linearConfiguration"}
 _GIB = 1024
 # Task CPU in units to the memory in MiB that Fargate offers with it.
 _FARGATE: dict[int, range | tuple[int, ...]] = {
@@ -171,16 +173,43 @@ class EcsService(Hook):
             message = "Specifying both a launch type and capacity provider strategy is not supported."
             raise operation.error("InvalidParameterException", message)
         _judge_capacity(operation)
-        for balancer in _list(inputs.get("loadBalancers")):
-            arn = balancer.get("targetGroupArn") if isinstance(balancer, dict) else None
-            group = operation.find(_TARGET_GROUP, arn) if arn else None
-            if group and not any(one.type in _LISTENING for one in operation.account.dependants(group.key)):
-                message = f"The target group with targetGroupArn {arn} does not have an associated load balancer."
-                raise operation.error("InvalidParameterException", message)
+        for problem in (*_unheard(operation), *_strategy(inputs)):
+            raise operation.error("InvalidParameterException", problem)
         definition = operation.find(_TASK_DEFINITION, inputs.get("taskDefinition"))
         if definition:
             for problem in _mismatches(inputs, definition.inputs):
                 raise operation.error("InvalidParameterException", problem)
+
+
+def _unheard(operation: Operation) -> Iterable[str]:
+    """Yield the target groups of a service that no listener knows."""
+    for pattern in ("loadBalancers[].targetGroupArn", "loadBalancers[].advancedConfiguration.alternateTargetGroupArn"):
+        for _, arn in paths.find(operation.inputs, paths.parse(pattern)):
+            group = operation.find(_TARGET_GROUP, arn)
+            if group and not any(one.type in _LISTENING for one in operation.account.dependants(group.key)):
+                yield f"The target group with targetGroupArn {arn} does not have an associated load balancer."
+
+
+def _strategy(service: Values) -> Iterable[str]:
+    """Yield what keeps ECS from moving a service's traffic as its strategy says."""
+    strategy = str(paths.first(service, ("deploymentConfiguration", "strategy")) or _ROLLING)
+    if strategy == _ROLLING:
+        return
+    wanted = _CONFIGURATIONS.get(strategy)
+    if wanted and not paths.first(service, ("deploymentConfiguration", wanted)):
+        yield f"{wanted} is required for the deployment strategy {strategy}."
+    for balancer in _list(service.get("loadBalancers")):
+        advanced = balancer.get("advancedConfiguration") if isinstance(balancer, dict) else None
+        if not isinstance(advanced, dict):
+            yield f"advancedConfiguration of loadBalancers is required for the deployment strategy {strategy}."
+            continue
+        rules = {name: advanced.get(name) for name in ("productionListenerRule", "testListenerRule")}
+        for name, arn in rules.items():
+            if isinstance(arn, str) and arn != UNKNOWN and ":listener-rule/" not in arn:
+                yield f"{name} has an invalid ARN format. Must be RuleArn for ALB or ListenerArn for NLB. Got: {arn}"
+        production, test = rules.values()
+        if production == test != UNKNOWN:
+            yield f"The following rules cannot be used as both production and test listener rules: {production}"
 
 
 def _judge_capacity(operation: Operation) -> None:

@@ -130,9 +130,23 @@ class Alias(Hook):
     def _judge(self, operation: Operation) -> None:
         version = str(operation.inputs["functionVersion"])
         function = operation.find(_FUNCTION, operation.inputs["functionName"])
-        if function is None or version in {"$LATEST", UNKNOWN}:
-            return
-        last = operation.account.counted(version_counter(operation.region, function.id))
-        if not version.isdigit() or not 1 <= int(version) <= last:
-            message = f"Function not found: {function.outputs['arn']}:{version} (published versions: 1 to {last})"
-            raise operation.error("ResourceNotFoundException", message)
+        weights = paths.first(operation.inputs, ("routingConfig", "additionalVersionWeights"))
+        others = list(weights) if isinstance(weights, dict) else []
+        if others and version == "$LATEST":
+            raise operation.error(
+                "InvalidParameterValueException",
+                "$LATEST is not supported for an alias pointing to more than 1 version",
+            )
+        if version in others:
+            message = (
+                f"Invalid function version {version}. "
+                f"Function version {version} is already included in routing configuration."
+            )
+            raise operation.error("InvalidParameterValueException", message)
+        last = 0 if function is None else operation.account.counted(version_counter(operation.region, function.id))
+        for one in (version, *others):
+            if function is None or one in {"$LATEST", UNKNOWN}:
+                continue
+            if not one.isdigit() or not 1 <= int(one) <= last:
+                message = f"Function not found: {function.outputs['arn']}:{one} (published versions: 1 to {last})"
+                raise operation.error("ResourceNotFoundException", message)
