@@ -214,7 +214,8 @@ def _worded(error: ValidationError) -> Iterator[str]:
         # One error for each property that is missing; the name stands first.
         yield f"{error.message.split(chr(39))[1]} is required"
     elif rule == "additionalProperties" and wanted is False:
-        for name in sorted(set(value) - set(error.schema.get("properties", {}))):
+        known = cast("dict[str, Any]", error.schema).get("properties", {})
+        for name in sorted(set(cast("dict[str, Any]", value)) - set(known)):
             yield f"Additional property {name} is not allowed"
     elif rule == "uniqueItems":
         for first, second in _repeated(cast("list[Any]", value)):

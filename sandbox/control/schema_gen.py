@@ -213,7 +213,11 @@ def place(token: str) -> tuple[str, str, str]:
         return f"aws:{module}", re.sub(r"(?<!^)([A-Z])", r"_\1", file).lower(), base
     module = f"{package}:{re.sub(r'[.][a-z0-9.]+/', '/', path)}"
     # What the SDK has no class for is a kind that somebody defined.
-    return (module, base, base) if sources(module, base) else (f"{package}:apiextensions", *["CustomResource"] * 2)
+    return (
+        (module, base, base)
+        if sources(module, base)
+        else (f"{package}:apiextensions", "CustomResource", "CustomResource")
+    )
 
 
 def served(token: str) -> tuple[Object, Object]:

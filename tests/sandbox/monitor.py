@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     preview: bool = False
     fails: str = ""
-    answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    learn: Callable[[str, dict[str, Any]], Mapping[str, Any]] = lambda _, inputs: inputs
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    learn: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda _, inputs: inputs
     registered: dict[str, resource_pb2.RegisterResourceRequest] = field(default_factory=dict)
     invoked: list[resource_pb2.ResourceInvokeRequest] = field(default_factory=list)
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -41,7 +41,7 @@ _ARGUMENTS: Mapping[str, Any] = {
 }
 
 
-def _learned(urn: str, inputs: dict[str, Any]) -> Mapping[str, Any]:
+def _learned(urn: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """Return what AWS made of a resource in the recording: names, an ARN, where the cluster is."""
     outputs = _REAL[_COMPONENT]["outputs"]
     named = _REAL[urn]["inputs"].get("name") if urn in _REAL else None
@@ -61,7 +61,7 @@ def _learned(urn: str, inputs: dict[str, Any]) -> Mapping[str, Any]:
     return inputs
 
 
-def _planned(_: str, inputs: dict[str, Any]) -> Mapping[str, Any]:
+def _planned(_: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """Return what a preview knows of a new resource: its name is one of the things."""
     return {**inputs, "arn": _UNKNOWN, "name": inputs.get("name", "planned")}
 
@@ -69,7 +69,7 @@ def _planned(_: str, inputs: dict[str, Any]) -> Mapping[str, Any]:
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     """Yield an engine to construct clusters with."""
-    answers = {
+    answers: dict[str, dict[str, Any]] = {
         _PARTITION: {"partition": "aws", "dnsSuffix": "amazonaws.com"},
         _ADDON_VERSION: {"version": "v1.12.4-eksbuild.1"},
     }

@@ -152,7 +152,8 @@ class TestClusters:
 
     def test_encryption_is_put_on_and_never_off(self, cloud: Cloud, cluster: Made) -> None:
         keys = [cloud.create("aws:kms/key:Key", name).outputs["arn"] for name in ("one", "two")]
-        first, second = ({"provider": {"keyArn": key}, "resources": ["secrets"]} for key in keys)
+        encryptions: list[Values] = [{"provider": {"keyArn": key}, "resources": ["secrets"]} for key in keys]
+        first, second = encryptions
         assert not cloud.diff(cluster, encryptionConfig=first).replaces
         encrypted = cloud.update(cluster, encryptionConfig=first)
         assert cloud.diff(encrypted, encryptionConfig=None).replaces
@@ -249,8 +250,9 @@ class TestAccess:
         with pytest.raises(Refusal, match="The specified principalArn could not be found"):
             cloud.create(POLICY, "view", **wanted)
         cloud.create(ENTRY, "ops", clusterName=cluster.id, principalArn=OPS)
+        nowhere: Values = {**wanted, "accessScope": {"type": "namespace"}}
         with pytest.raises(Refusal, match="Namespaces must be given"):
-            cloud.create(POLICY, "view", **{**wanted, "accessScope": {"type": "namespace"}})
+            cloud.create(POLICY, "view", **nowhere)
         assert cloud.create(POLICY, "view", **wanted).id == f"{cluster.id}#{OPS}#{VIEW}"
 
     def test_a_replacement_made_first_is_lost(self, cloud: Cloud, cluster: Made) -> None:

@@ -141,7 +141,10 @@ class TestReleases:
     @pytest.mark.parametrize("name", ["name", "namespace"])
     def test_a_release_has_its_name_and_place_for_good(self, inside: Cloud, chart: Path, name: str) -> None:
         namespace(inside)
-        assert inside.diff(release(inside, chart), **{name: "other"}).changes[name] == "update-replace"
+        moved: Values = {name: "other"}
+        difference = inside.diff(release(inside, chart), (), **moved)
+        assert difference.changes[name] == "update-replace"
+        assert not difference.delete_first
 
     def test_a_generated_name_stays(self, inside: Cloud, chart: Path) -> None:
         made = inside.create(RELEASE, "web", chart=str(chart))

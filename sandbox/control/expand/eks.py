@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox.control import paths
 from sandbox.control.expand.eks_arguments import PASSED_ON, ClusterArguments, cluster_arguments
+from sandbox.control.expand.eks_outputs import Made, cluster_outputs
 from sandbox.control.expand.inputs import merged, read_inputs
 from sandbox.control.expand.kubeconfig import kubeconfig
 from sandbox.control.expand.monitor import Child, Monitor, Registered
@@ -30,8 +30,6 @@ _NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistr
 _NODE_POOLS = ("general-purpose", "system")
 # The principal that creates the cluster is made its administrator, and neither can be changed later.
 _IGNORED = ("accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons")
-_GROUP = paths.parse("vpcConfig.clusterSecurityGroupId")
-_ISSUER = paths.parse("identities[].oidcs[].issuer")
 
 
 def expand_cluster(request: provider_pb2.ConstructRequest, monitor: Monitor) -> provider_pb2.ConstructResponse:
@@ -40,7 +38,7 @@ def expand_cluster(request: provider_pb2.ConstructRequest, monitor: Monitor) -> 
     arguments = cluster_arguments(read_inputs(request))
     uses = {name: tuple(given.urns) for name, given in request.inputDependencies.items()}
     made = _Expansion(request.name, component, arguments, uses, monitor).register()
-    outputs = _outputs(arguments, made)
+    outputs = cluster_outputs(arguments, made)
     monitor.finish(component, outputs)
     urns = [made.cluster.urn, made.provider.urn]
     return provider_pb2.ConstructResponse(
@@ -63,15 +61,6 @@ class _Role:
 
 
 @dataclass(frozen=True)
-class _Made:
-    cluster: Registered
-    provider: Registered
-    role: Registered
-    node_role: Registered | None
-    kubeconfig: Value
-
-
-@dataclass(frozen=True)
 class _Expansion:
     name: str
     component: str
@@ -79,7 +68,7 @@ class _Expansion:
     uses: Mapping[str, Sequence[str]]
     monitor: Monitor
 
-    def register(self) -> _Made:
+    def register(self) -> Made:
         """Register every child, in waves: each needs what the one before it learned."""
         partition = self.monitor.invoke("aws:index/getPartition:getPartition")
         role = self._role("eksRole", "eks.amazonaws.com", _CLUSTER_POLICIES, partition, of_cluster=True)
@@ -97,7 +86,7 @@ class _Expansion:
         provider, *rest = self.monitor.register(first)
         entries = dict(zip(self.arguments.entries, rest, strict=False))
         self.monitor.register([one for name, made in entries.items() for one in self._policies(cluster, name, made)])
-        return _Made(cluster, provider, role.role, nodes.role if nodes else None, config)
+        return Made(cluster, provider, role.role, nodes.role if nodes else None, config)
 
     def _role(
         self,
@@ -284,50 +273,6 @@ class _Expansion:
 
     def _secrets(self, *names: str) -> list[tuple[str, ...]]:
         return [(name,) for name in names if name in self.arguments.secret]
-
-
-def _outputs(arguments: ClusterArguments, made: _Made) -> dict[str, Value]:
-    cluster = made.cluster.outputs
-    unknown = made.kubeconfig == UNKNOWN
-    group = paths.first(cluster, _GROUP) or UNKNOWN
-    issuer = paths.first(cluster, _ISSUER) or UNKNOWN
-    node_role = made.node_role.outputs.get("name", UNKNOWN) if made.node_role else ""
-    core: dict[str, Value] = {
-        "accessEntries": [dict(entry) for entry in arguments.entries.values()],
-        "autoModeNodeRoleName": node_role,
-        "cluster": made.cluster.reference,
-        "clusterIamRole": made.role.reference,
-        "endpoint": cluster.get("endpoint", UNKNOWN),
-        "instanceRoles": [],
-        "kubeconfig": made.kubeconfig,
-        "nodeGroupOptions": {name: arguments.inputs[name] for name in ("version",) if name in arguments.inputs},
-        "provider": made.provider.reference,
-        "storageClasses": {},
-        "subnetIds": arguments.subnets,
-        "vpcId": arguments.inputs["vpcId"],
-    }
-    core |= {
-        name: arguments.inputs[name]
-        for name in ("privateSubnetIds", "publicSubnetIds", "tags")
-        if name in arguments.inputs
-    }
-    return {
-        "autoModeNodeRoleName": node_role,
-        "clusterIngressRuleId": "",
-        "clusterSecurityGroupId": group,
-        "core": core,
-        "defaultNodeGroupAsgName": "",
-        "eksCluster": made.cluster.reference,
-        "fargateProfileId": "",
-        "fargateProfileStatus": "",
-        "instanceRoles": [],
-        "kubeconfig": made.kubeconfig,
-        "kubeconfigJson": UNKNOWN if unknown else json.dumps(made.kubeconfig, separators=(",", ":")),
-        "nodeSecurityGroupId": group,
-        "oidcIssuer": issuer if issuer == UNKNOWN else str(issuer).removeprefix("https://"),
-        "oidcProviderArn": "",
-        "oidcProviderUrl": issuer,
-    }
 
 
 def _short_hash(text: str) -> str:
