@@ -109,9 +109,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit(
         ability=Ability.TIMEOUT,
         most=900,
-        why="a function runs for 15 minutes",
+        why="a function runs for 15 minutes, and settings hold every compute to that",
         source=_FUNCTION_QUOTAS,
-        computes=_LAMBDA,
     ),
     Limit(
         ability=Ability.TIMEOUT,

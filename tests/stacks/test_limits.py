@@ -101,6 +101,29 @@ def test_longest_request_is_the_one_that_settings_are_held_to(door: FrontDoorKin
     assert limits(Compute.FARGATE, door)[Ability.TIMEOUT].most == API_TIMEOUT
 
 
+API, ALB = FrontDoorKind.HTTP_API, FrontDoorKind.ALB
+COLUMNS = {
+    "Lambda behind an API": described(Compute.LAMBDA, API),
+    "Lambda behind an ALB": described(Compute.LAMBDA, ALB),
+    "Fargate behind an API": described(Compute.FARGATE, API),
+    "Fargate behind an ALB": described(Compute.FARGATE, ALB),
+    "EKS behind an API": described(Compute.EKS, API),
+    "EKS behind an ALB": described(Compute.EKS, ALB),
+}
+
+
+def test_the_page_shows_the_table() -> None:
+    rows = [["limit", *COLUMNS], ["---"] * (len(COLUMNS) + 1)]
+    rows += [[title, *(column[title] for column in COLUMNS.values())] for title in TITLES.values()]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    page = (Path(__file__).parents[2] / "docs/shift.md").read_text(encoding="utf-8")
+    assert table in page, f"docs/shift.md, below Limits, should show:\n{table}"
+
+
+def test_a_rest_api_has_the_limits_of_an_http_api() -> None:
+    assert all(described(each, FrontDoorKind.REST_API) == described(each, API) for each in Compute)
+
+
 def test_people_read_every_ability() -> None:
     assert described(Compute.LAMBDA, FrontDoorKind.HTTP_API) == {
         "largest request and answer": "6 MB",
@@ -112,7 +135,7 @@ def test_people_read_every_ability() -> None:
     }
     assert described(Compute.FARGATE, FrontDoorKind.ALB) == {
         "largest request and answer": "no limit",
-        "longest request": "no limit",
+        "longest request": "900 s",
         "room in /tmp": "20,000 MB",
         "WebSockets": "yes",
         "work after the answer": "yes",
