@@ -32,6 +32,8 @@ _READS = (
     "ecr:DescribeRepositories",
     "ecs:Describe*",
     "ecs:List*",
+    "eks:Describe*",
+    "eks:List*",
     "elasticloadbalancing:Describe*",
     "iam:Get*",
     "iam:List*",
@@ -162,12 +164,24 @@ _PUSH = tuple(
     )
 )
 
+# Each in a cluster's name: `access-entry/staging-eks/role/…`.
+_OF_CLUSTERS = ("access-entry", "addon", "cluster", "podidentityassociation")
+_LOG_FOLDERS = ("", "/aws/containerinsights/", "/aws/eks/", "/aws/lambda/", "/aws/vendedlogs/apis/", "/ecs/")
+
 # Who may be handed a role: what the components make roles for.
-_PASSED_TO = ("ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com")
+_PASSED_TO = (
+    "ec2.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "eks.amazonaws.com",
+    "lambda.amazonaws.com",
+    "pods.eks.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+)
 # Whose own roles AWS makes on first use.
 _SERVICE_LINKED = (
     "ecs.amazonaws.com",
     "ecs.application-autoscaling.amazonaws.com",
+    "eks.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
     "ops.apigateway.amazonaws.com",
 )
@@ -251,19 +265,17 @@ def _named(environment: str, shared: Shared) -> Statement:
         f"ecs:*:{{account}}:service/{environment}-*/*",
         f"ecs:*:{{account}}:task/{environment}-*/*",
         f"ecs:*:{{account}}:task-definition/{environment}-*:*",
+        *(f"eks:*:{{account}}:{kind}/{environment}-*" for kind in _OF_CLUSTERS),
         *(
             f"elasticloadbalancing:*:{{account}}:{kind}/{environment}-*"
             for kind in ("listener/app", "listener-rule/app", "loadbalancer/app", "targetgroup")
         ),
         f"lambda:*:{{account}}:function:{environment}-*",
-        *(
-            f"logs:*:{{account}}:log-group:{folder}{environment}-*"
-            for folder in ("", "/aws/lambda/", "/aws/vendedlogs/apis/", "/ecs/")
-        ),
+        *(f"logs:*:{{account}}:log-group:{folder}{environment}-*" for folder in _LOG_FOLDERS),
         f"s3:::{environment}-*",
         f"sqs:*:{{account}}:{environment}-*",
     )
-    services = ("cloudwatch", "ecs", "elasticloadbalancing", "lambda", "logs", "s3", "sqs")
+    services = ("cloudwatch", "ecs", "eks", "elasticloadbalancing", "lambda", "logs", "s3", "sqs")
     return Statement(actions=[f"{service}:*" for service in services], resources=[shared.arn(name) for name in names])
 
 
