@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -24,6 +25,7 @@ ALIAS = "live"
 """What every caller invokes: the version that is live, never the code that was uploaded last."""
 
 _SMALLEST_STORAGE = 512
+_ALL = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,14 @@ class LambdaOptions:
     storage: int = _SMALLEST_STORAGE
 
 
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A new version that gets `percent` of the requests; the published version `keep` gets the others."""
+
+    keep: int
+    percent: int
+
+
 class LambdaService(Component):
     """A service of `ServiceArgs` as a function: a zip or an image, published as a version behind the alias `live`.
 
@@ -55,8 +65,8 @@ class LambdaService(Component):
 
     Secrets stay references: `MODESHIFT_SECRETS` maps each variable to `arn:KEY::`, which the app reads when it starts.
 
-    Every change publishes a version and moves the alias; between zip and image the function is replaced, the new one
-    first. Nothing here holds data.
+    Every change publishes a version and moves the alias to it, with a `canary` for a share of the requests; between zip
+    and image the function is replaced, the new one first. Nothing here holds data.
 
     Cost in us-east-1: nothing when idle. 0.20 USD per million requests, and 0.0000133334 per GB second on arm64 or
     0.0000166667 on x86_64; provisioned concurrency 10.95 a month for 1 GB held on x86_64; alarms 0.10 each, ten free;
@@ -74,6 +84,7 @@ class LambdaService(Component):
         *,
         options: LambdaOptions | None = None,
         network: Network | None = None,
+        canary: Canary | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create the function.
@@ -83,6 +94,7 @@ class LambdaService(Component):
             args: The service, the same in every mode.
             options: What only a function has.
             network: Where links listen; used when there is one that does.
+            canary: Which version keeps how much, while a new one is tried.
             opts: Options of the component.
 
         """
@@ -108,7 +120,7 @@ class LambdaService(Component):
             ),
         )
         self.function = self._function(allowed, log_group, queue, network, group)
-        alias = self._alias()
+        alias = self._alias(canary)
 
         self.target = LambdaTarget(
             function_name=self.function.name,
@@ -116,6 +128,7 @@ class LambdaService(Component):
             alias_arn=alias.arn,
             invoke_arn=alias.invoke_arn,
         )
+        self.version: pulumi.Output[str] = alias.function_version
         self.role: aws.iam.Role = allowed.role
         self.security_group_id: pulumi.Output[str] | None = None if group is None else group.id
         self.log_group_name: pulumi.Output[str] = log_group.name
@@ -180,13 +193,14 @@ class LambdaService(Component):
             opts=self.opts(depends_on=[*allowed.resources, log_group]),
         )
 
-    def _alias(self) -> aws.lambda_.Alias:
+    def _alias(self, canary: Canary | None) -> aws.lambda_.Alias:
         alias = aws.lambda_.Alias(
             self.child_name(),
             name=ALIAS,
             description="What callers invoke.",
             function_name=self.function.name,
             function_version=self.function.version,
+            routing_config=None if canary is None else self.function.version.apply(partial(_shares, canary)),
             # A function that is replaced takes its alias along: the new pair stands before the old one goes.
             opts=self.opts(delete_before_replace=False),
         )
@@ -207,6 +221,15 @@ class LambdaService(Component):
                 opts=self.opts(),
             )
         return alias
+
+
+def _shares(canary: Canary, newest: str) -> aws.lambda_.AliasRoutingConfigArgs | None:
+    """Return what of the requests stays with the version that is kept; nothing until there is a newer one."""
+    if newest == str(canary.keep):
+        return None
+    return aws.lambda_.AliasRoutingConfigArgs(
+        additional_version_weights={str(canary.keep): (_ALL - canary.percent) / _ALL}
+    )
 
 
 def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:

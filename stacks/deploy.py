@@ -24,6 +24,7 @@ from stacks.bundle import bundle
 from stacks.live_traffic import TAG, wanted
 from stacks.load import Resolved
 from stacks.mapping import (
+    canary_of,
     eks_options,
     fargate_options,
     front_door_args,
@@ -171,6 +172,9 @@ def _service(base: _Base, name: str) -> tuple[Route, Outputs]:
         "compute": own.value,
         "traffic": {compute.value: share for compute, share in shares.items()},
         **({} if settings.shift is None else {"step": settings.shift.step}),
+        **(
+            {"version": function.version} if isinstance(function := computes.get(Compute.LAMBDA), LambdaService) else {}
+        ),
         **({"rollout": base.settings.container.rollout.strategy.value} if made else {}),
         "logGroup": computes[own].log_group_name,
     }
@@ -211,6 +215,7 @@ def _compute(
             args,
             options=lambda_options(settings.serverless),
             network=base.network,
+            canary=canary_of(settings.services[name]),
             opts=base.opts,
         )
     balancer = base.front_door.load_balancer

@@ -13,7 +13,7 @@ from components.fargate_rollout import Rollout
 from components.fargate_traffic import HealthCheck
 from components.front_door import FrontDoorArgs, Kind
 from components.http_api import Throttle
-from components.lambda_service import LambdaOptions
+from components.lambda_service import Canary, LambdaOptions
 from components.service import (
     ImageArtifact,
     Scaling,
@@ -31,6 +31,7 @@ from stacks.settings import (
     FrontDoorKind,
     ScalingSettings,
     ServerlessSettings,
+    ServiceSettings,
     StackSettings,
 )
 
@@ -141,6 +142,12 @@ def eks_options(container: ContainerSettings) -> EksOptions:
 def _health_check(container: ContainerSettings) -> HealthCheck:
     check = container.health_check
     return HealthCheck(interval=check.interval, timeout=check.timeout, healthy=check.healthy, unhealthy=check.unhealthy)
+
+
+def canary_of(service: ServiceSettings) -> Canary | None:
+    """Return how a new version of a function is tried."""
+    canary = service.canary
+    return None if canary is None else Canary(keep=canary.keep, percent=canary.percent)
 
 
 def lambda_options(serverless: ServerlessSettings) -> LambdaOptions:

@@ -231,6 +231,15 @@ class ScalingSettings(Settings):
     """Share of tasks on Fargate Spot beyond the first `min`."""
 
 
+class CanarySettings(Settings):
+    """A new version of a function beside the one that it takes over from."""
+
+    keep: Annotated[int, Field(ge=1)]
+    """Published version that keeps the other requests: what `modeshift outputs` says under `version` before."""
+    percent: Annotated[int, Field(ge=0, le=99)]
+    """Share of the requests that a newer version gets, percent."""
+
+
 class ShiftSettings(Settings):
     """A service on several computes at once, and who gets how much of its traffic."""
 
@@ -264,6 +273,8 @@ class ServiceSettings(Settings):
     """Environment name to secret reference `arn:aws:secretsmanager:…:secret:NAME:KEY::`."""
     timeout: Timeout = 28
     """Longest request, seconds; at most 29 behind an API."""
+    canary: CanarySettings | None = None
+    """A new version of a function gets a share of the requests first (docs/deployments.md)."""
     shift: ShiftSettings | None = None
     """A move between computes that is under way: all of them exist and share the traffic (docs/shift.md)."""
 

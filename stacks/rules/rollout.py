@@ -69,4 +69,23 @@ def moved_by_ecs(subject: Subject) -> Iterator[Finding]:
             )
 
 
-RULES: Final[tuple[Rule, ...]] = (strategies, moved_by_ecs)
+def canaries(subject: Subject) -> Iterator[Finding]:
+    """Refuse a share for a new version of what is no function, or of one that moves."""
+    for name, service in subject.settings.services.items():
+        if service.canary is None:
+            continue
+        path: Path = ("services", name, "canary")
+        if service.shift is not None:
+            why = "a shift moves the requests already, and nobody could tell which of the two made it worse"
+            yield Finding(path=path, value="", why=why, allowed="one of canary and shift", fix="remove canary first")
+        elif subject.settings.compute_of(name) is not Compute.LAMBDA:
+            yield Finding(
+                path=path,
+                value="",
+                why=f"versions of functions have shares, and {name} runs on {subject.settings.compute_of(name)}",
+                allowed="container.rollout.strategy: canary on Fargate",
+                reads=(("mode",), ("services", name, "mode"), ("services", name, "compute")),
+            )
+
+
+RULES: Final[tuple[Rule, ...]] = (strategies, moved_by_ecs, canaries)

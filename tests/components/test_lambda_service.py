@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.lambda_service import LambdaOptions, LambdaService
+from components.lambda_service import Canary, LambdaOptions, LambdaService
 from components.network import Network
 from components.service import ImageArtifact, SecretRef, ServiceArgs, Size, Statement, Trigger, Volume, ZipArtifact
 
@@ -36,11 +36,13 @@ class Cache:
     port: int | None = 6379
 
 
-def service(*, in_network: bool = False, options: LambdaOptions | None = None, **args: Any) -> LambdaService:
+def service(
+    *, in_network: bool = False, options: LambdaOptions | None = None, canary: Canary | None = None, **args: Any
+) -> LambdaService:
     """Declare a function; `args` are fields of `ServiceArgs`."""
     network = Network("dev-network", flow_logs=False) if in_network else None
     args.setdefault("artifact", ZIP)
-    return LambdaService("dev-netprobe", ServiceArgs(**args), options=options, network=network)
+    return LambdaService("dev-netprobe", ServiceArgs(**args), options=options, network=network, canary=canary)
 
 
 @pytest.fixture
@@ -194,6 +196,22 @@ def test_alarms_have_the_required_thresholds(function: Deploy) -> None:
         "Throttles": (10, 300, name),
         "ApproximateNumberOfMessagesVisible": (0, 300, {"QueueName": "dev-netprobe-dead-letter-1a2b3c4"}),
     }
+
+
+@pytest.mark.parametrize(
+    ("canary", "shares"),
+    [
+        (Canary(keep=7, percent=10), {"7": 0.9}),
+        (Canary(keep=7, percent=0), {"7": 1.0}),
+        (Canary(keep=1, percent=10), None),
+    ],
+)
+def test_a_version_that_is_kept_keeps_its_share_once_there_is_a_newer_one(
+    function: Deploy, canary: Canary, shares: dict[str, float] | None
+) -> None:
+    alias = function(canary=canary).one("lambda/alias:Alias").inputs
+    assert alias["functionVersion"] == "1"
+    assert alias.get("routingConfig", {}).get("additionalVersionWeights") == shares
 
 
 def test_capacity_is_held_at_the_alias_and_capped_at_the_function(function: Deploy) -> None:

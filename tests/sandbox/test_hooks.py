@@ -6,8 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -352,15 +351,15 @@ class TestFunctions:
             cloud.update(alias, functionVersion="2")
 
     @pytest.mark.parametrize(
-        ("version", "kept", "words"),
+        ("versions", "words"),
         [
-            ("2", "3", r"Function not found: .*:3 "),
-            ("2", "2", "already included in routing configuration"),
-            ("$LATEST", "1", "more than 1 version"),
+            (("2", "3"), r"Function not found: .*:3 "),
+            (("2", "2"), "already included in routing configuration"),
+            (("$LATEST", "1"), "more than 1 version"),
         ],
     )
     def test_an_alias_shares_requests_between_versions_that_exist(
-        self, cloud: Cloud, role: Made, code: Values, version: str, kept: str, words: str
+        self, cloud: Cloud, role: Made, code: Values, versions: tuple[str, str], words: str
     ) -> None:
         made = self.make(cloud, role, code)
         cloud.update(made, memorySize=512)
@@ -368,6 +367,7 @@ class TestFunctions:
         shared = cloud.create(
             ALIAS, "live", functionVersion="2", routingConfig={"additionalVersionWeights": {"1": 0.9}}, **given
         )
+        version, kept = versions
         with pytest.raises(Refusal, match=words):
             cloud.update(shared, functionVersion=version, routingConfig={"additionalVersionWeights": {kept: 0.9}})
 

@@ -242,6 +242,7 @@ def test_outputs_say_where_to_look(deployed: Deployed) -> None:
                 "mode": "serverless",
                 "compute": "lambda",
                 "traffic": {"lambda": 100},
+                "version": "1",
                 "url": url,
                 "logGroup": "/aws/lambda/dev-netprobe",
             }

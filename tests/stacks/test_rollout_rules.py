@@ -74,3 +74,28 @@ def test_a_name_has_to_leave_room_for_the_second_target_group(accepted: Accepted
 def test_a_function_has_nothing_that_ecs_moves(accepted: Accepted) -> None:
     settings = accepted(**stack({"strategy": "canary"}, mode="serverless")).settings
     assert not settings.moved_by_ecs("netprobe")
+
+
+def test_a_new_version_of_a_function_may_have_a_share(accepted: Accepted) -> None:
+    services = {"netprobe": {"route": "/", "canary": {"keep": 7, "percent": 10}}}
+    canary = accepted(services=services).settings.services["netprobe"].canary
+    assert canary is not None
+    assert (canary.keep, canary.percent) == (7, 10)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"mode": "container"}, "runs on fargate"),
+        ({"shift": {"step": 1, "weights": {"lambda": 50, "fargate": 50}}}, "a shift moves"),
+    ],
+)
+def test_what_is_no_function_or_moves_has_no_canary(refused: Refused, more: dict[str, object], said: str) -> None:
+    services = {"netprobe": {"route": "/", "canary": {"keep": 7, "percent": 10}, **more}}
+    problems = refused(image=IMAGE, container={"placement": "public"}, services=services)
+    assert said in problems["modeshift:services.netprobe.canary"].why
+
+
+@pytest.mark.parametrize("canary", [{"keep": 0, "percent": 5}, {"keep": 1, "percent": 100}, {"percent": 5}])
+def test_shares_out_of_range_are_refused(refused: Refused, canary: dict[str, int]) -> None:
+    assert refused(services={"netprobe": {"route": "/", "canary": canary}})
