@@ -97,6 +97,23 @@ envFrom:
 {{- end }}
 {{- end }}
 
+{{/* How a Deployment replaces its pods, and which they are: (list $ "component"). */}}
+{{- define "service.rollout" -}}
+{{- with (index . 0).Values.rollout -}}
+revisionHistoryLimit: {{ .revisionHistoryLimit | int }}
+progressDeadlineSeconds: {{ .progressDeadlineSeconds | int }}
+minReadySeconds: {{ .minReadySeconds | int }}
+strategy:
+  type: RollingUpdate
+  rollingUpdate:
+    maxSurge: {{ .maxSurge }}
+    maxUnavailable: 0
+{{- end }}
+selector:
+  matchLabels:
+    {{- include "service.selectorLabels" . | nindent 4 }}
+{{- end }}
+
 {{/* Spread of pods, wished and not demanded: with a zone lost, new pods and a way back count for more: (list $ "component"). */}}
 {{- define "service.spread" -}}
 topologySpreadConstraints:
