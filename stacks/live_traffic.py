@@ -35,10 +35,14 @@ _ALL: Final = 100
 
 @dataclass(frozen=True)
 class Traffic:
-    """Who gets a service's traffic, in percent by compute; `step` is there while a shift is under way."""
+    """Who gets a service's traffic, in percent by compute; `step` is there while a shift is under way.
+
+    `rollout` is the strategy by which ECS moves it from version to version, where it does.
+    """
 
     weights: Mapping[str, int]
     step: int | None = None
+    rollout: str = ""
 
     @property
     def shares(self) -> dict[str, int]:
@@ -95,7 +99,10 @@ def live_in(stack: str, state: Mapping[str, Any]) -> dict[str, Traffic]:
     for resource in state.values():
         if resource["type"] == _STACK:
             services = resource["outputs"].get("services", {})
-            live = {name: Traffic({facts["compute"]: _ALL}) for name, facts in services.items()}
+            live = {
+                name: Traffic({facts["compute"]: _ALL}, rollout=facts.get("rollout", ""))
+                for name, facts in services.items()
+            }
     for urn, resource in state.items():
         tag = (resource["outputs"].get("tags") or {}).get(TAG) if resource["type"] == _RULE else None
         traffic = None if tag is None else Traffic.from_tag(tag)
@@ -118,6 +125,17 @@ def settled(resolved: Resolved, live: Mapping[str, Traffic]) -> Resolved:
     return replace(resolved, settings=resolved.settings.model_copy(update={"services": services}))
 
 
+def taken_from_ecs(resolved: Resolved, live: Mapping[str, Traffic]) -> list[str]:
+    """Return a warning for each service whose traffic ECS moved until now."""
+    return [
+        f"{name}: ECS moved its traffic ({there.rollout}) and may have left it at the second target group. Requests "
+        "fail until the first one has healthy tasks and the rule points there: bring the stack up at a quiet time, "
+        "with --refresh, so that what ECS did to the rule is known."
+        for name, there in sorted(live.items())
+        if there.rollout and name in resolved.settings.services and not resolved.settings.moved_by_ecs(name)
+    ]
+
+
 def _counted(service: ServiceSettings, live: Traffic | None) -> ServiceSettings:
     if service.shift is None or live is None or live.step is None:
         return service
@@ -127,7 +145,10 @@ def _counted(service: ServiceSettings, live: Traffic | None) -> ServiceSettings:
 
 def _problems(resolved: Resolved, name: str, live: Traffic | None) -> Iterator[Problem]:
     file = wanted(resolved, name)
-    if live is None or file.shares == live.shares:
+    if live is None:
+        return
+    yield from _by_ecs(resolved, name, live)
+    if file.shares == live.shares:
         return
     there = _listed(live.shares)
     if live.step is not None:
@@ -159,6 +180,22 @@ def _problems(resolved: Resolved, name: str, live: Traffic | None) -> Iterator[P
             "The one that this file is about may have ended",
             fix=f"remove shift if it has ended; to begin one, write step: 1, weights: {{{_listed(begin, ': ', ', ')}}}",
         )
+
+
+def _by_ecs(resolved: Resolved, name: str, live: Traffic) -> Iterator[Problem]:
+    """Yield what keeps ECS from taking the traffic over: it takes only what is all on tasks, and at rest."""
+    strategy = resolved.settings.container.rollout.strategy
+    if not resolved.settings.moved_by_ecs(name) or (live.step is None and live.shares == wanted(resolved, name).shares):
+        return
+    moving = "" if live.step is None else ", in a shift that has not ended"
+    yield Problem(
+        key=dotted(("container", "rollout", "strategy")),
+        value=strategy,
+        why=f"{name} is on {', '.join(live.shares)}{moving}. With this strategy ECS has to know the production rule "
+        "before there are tasks, and until they are healthy requests would fail",
+        allowed="rolling",
+        fix=f"move {name} with strategy: rolling first, then set {strategy}",
+    )
 
 
 def _listed(weights: Mapping[str, int], equals: str = "=", between: str = " ") -> str:

@@ -13,7 +13,7 @@ from stacks.bundle import BundleError
 from stacks.catalog import read_catalog
 from stacks.deploy import deploy
 from stacks.errors import SettingsError
-from stacks.live_traffic import read_live, settled
+from stacks.live_traffic import read_live, settled, taken_from_ecs
 from stacks.load import neighbours, resolve, stack_file
 
 
@@ -35,7 +35,10 @@ def main() -> None:
             neighbours=neighbours(root, stack),
             catalog=read_catalog(root),
         )
-        wanted = settled(resolved, read_live(stack))
+        live = read_live(stack)
+        wanted = settled(resolved, live)
+        for warning in taken_from_ecs(wanted, live):
+            pulumi.log.warn(warning)
         check_aws_command(wanted.settings)
         outputs = deploy(wanted, root)
     except (SettingsError, BundleError, AwsCommandError) as error:

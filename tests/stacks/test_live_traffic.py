@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stacks.errors import Problem, SettingsError
-from stacks.live_traffic import TAG, Traffic, live_in, settled
+from stacks.live_traffic import TAG, Traffic, live_in, settled, taken_from_ecs
 from stacks.load import Resolved
 from stacks.settings import Compute
 
@@ -157,3 +157,44 @@ def test_without_a_shift_the_outputs_tell(tag: str | None) -> None:
 )
 def test_a_stack_without_a_service_has_nothing_live(resources: dict[str, Any]) -> None:
     assert live_in("dev", resources) == {}
+
+
+@pytest.fixture
+def by_ecs(accepted: Accepted) -> Callable[[str], Resolved]:
+    """Resolve a stack file whose containers have a strategy."""
+
+    def resolved(strategy: str) -> Resolved:
+        container = {"placement": "public", "rollout": {"strategy": strategy}}
+        return accepted(mode="container", image="r/a@sha256:" + "0" * 64, container=container)
+
+    return resolved
+
+
+@pytest.mark.parametrize("live", [Traffic({"lambda": 100}), Traffic(DONE, 4)])
+def test_ecs_takes_over_only_what_is_on_tasks_and_at_rest(by_ecs: Callable[[str], Resolved], live: Traffic) -> None:
+    problem = refused(by_ecs("canary"), live)
+    assert problem.key == "modeshift:container.rollout.strategy"
+    assert "rolling first" in problem.fix
+    assert settled(by_ecs("rolling"), {"netprobe": live})
+
+
+@pytest.mark.parametrize("live", [{}, {"netprobe": Traffic({"fargate": 100})}])
+def test_ecs_may_begin_with_a_service_and_take_over_one_that_runs(
+    by_ecs: Callable[[str], Resolved], live: dict[str, Traffic]
+) -> None:
+    assert settled(by_ecs("blue-green"), live)
+
+
+def test_who_takes_the_traffic_back_from_ecs_is_warned(by_ecs: Callable[[str], Resolved]) -> None:
+    live = live_in(
+        "dev",
+        {
+            STACK: {
+                "type": "pulumi:pulumi:Stack",
+                "outputs": {"services": {"netprobe": {"compute": "fargate", "rollout": "canary"}}},
+            }
+        },
+    )
+    (warning,) = taken_from_ecs(by_ecs("rolling"), live)
+    assert "--refresh" in warning
+    assert taken_from_ecs(by_ecs("linear"), live) == []
