@@ -26,6 +26,15 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 QUEUE = "aws:sqs/queue:Queue"
 
 
+def test_a_preview_does_not_know_what_aws_fills_in_inside_a_block(cloud: Cloud) -> None:
+    given = {"certificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/c", "endpointType": "REGIONAL"}
+    inputs = {"domainName": "a.example", "domainNameConfiguration": {**given, "securityPolicy": "TLS_1_2"}}
+    block = cloud.plan("aws:apigatewayv2/domainName:DomainName", "a", inputs)["domainNameConfiguration"]
+    assert isinstance(block, dict)
+    assert {name: block[name] for name in given} == given
+    assert (block["targetDomainName"], block["hostedZoneId"]) == (UNKNOWN, UNKNOWN)
+
+
 @pytest.fixture
 def vpc(cloud: Cloud) -> Made:
     return cloud.create(VPC, "net", cidrBlock="10.0.0.0/16")
