@@ -1,9 +1,9 @@
 """What a cold start costs: from the first import to the first response of the packaged handler.
 
 Side by side in one run with a bare FastAPI app behind Mangum that answers the same JSON from the same dependencies.
-Each start is a process of its own, the two take turns, and each figure is the fastest of several runs: what else a
-machine does only ever adds to a time. Like on Lambda, nothing has been compiled before and nothing can be kept: the
-package holds no byte code and its folder is read only. A second line measures both with byte code, as in the image.
+Each start is a process of its own, the two take turns, and the ratio is the median of the pairs': a machine that is
+slow for a while is slow for both. Like on Lambda, nothing has been compiled before and nothing can be kept: the package
+holds no byte code and its folder is read only. A second line measures both with byte code, as in the image.
 
 The package is the one that is deployed, run by Lambda's version of Python on the machine's own architecture. Where
 there is no such Python, the same locked dependencies are installed for the one that runs this.
@@ -81,9 +81,9 @@ def main() -> None:
         rows.append(("as the image, with byte code", *_measure(python, folder, options.runs)))
     print(f"{'':32}{'modeshift':>22}{'bare':>22}{'ratio':>8}")
     for name, ours, bare in rows:
-        print(f"{name:32}{_described(ours):>22}{_described(bare):>22}{min(ours) / min(bare):>8.2f}")
+        print(f"{name:32}{_described(ours):>22}{_described(bare):>22}{_ratio(ours, bare):>8.2f}")
     _, ours, bare = rows[0]
-    ratio = min(ours) / min(bare)
+    ratio = _ratio(ours, bare)
     print(f"cold start of the zip: {ratio:.2f} times a bare one (limit {LIMIT})")
     sys.exit(ratio > LIMIT)
 
@@ -126,8 +126,12 @@ def _measure(python: str, folder: Path, runs: int) -> tuple[list[float], list[fl
     return times["app.handler"], times["bare"]
 
 
+def _ratio(ours: list[float], bare: list[float]) -> float:
+    return statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
+
+
 def _described(times: list[float]) -> str:
-    return f"{min(times) * 1000:.0f} ms (median {statistics.median(times) * 1000:.0f})"
+    return f"{statistics.median(times) * 1000:.0f} ms (best {min(times) * 1000:.0f})"
 
 
 if __name__ == "__main__":
