@@ -160,6 +160,10 @@ class TestReleases:
         _, failures = inside.check(RELEASE, "web", {**inputs, "chart": str(chart / "none")})
         assert "not found; check the chart name" in failures[0]
 
+    def test_a_release_wants_a_chart(self, inside: Cloud) -> None:
+        _, failures = inside.check(RELEASE, "web", {"name": "web"})
+        assert failures == ["Missing required property 'chart'"]
+
     def test_values_that_are_not_known_yet_are_judged_later(self, inside: Cloud, chart: Path) -> None:
         namespace(inside)
         made = release(inside, chart)

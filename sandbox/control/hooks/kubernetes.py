@@ -29,6 +29,7 @@ class Release(Hook):
             inputs.setdefault("timeout", _TIMEOUT)
         if has_unknown(inputs):
             inputs["checksum"] = UNKNOWN
+        if has_unknown(inputs) or not {"chart", "name"} <= set(inputs):
             return
         values = _values(inputs)
         try:
