@@ -54,7 +54,7 @@ RULES = (
         level=Level.PROD,
         frameworks=("APIGateway.4", "CKV2_AWS_29", "AwsSolutions-APIG3"),
         types=(REST_STAGE,),
-        remedy="Associate an `aws.wafv2.WebAcl` with the stage.",
+        remedy="Associate an `aws.wafv2.WebAcl` with the stage; a stack names one with `modeshift:webAcl`.",
         relation=companion("aws:wafv2/webAclAssociation:WebAclAssociation", "resourceArn", "has no web ACL"),
     ),
     Rule(

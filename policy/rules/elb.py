@@ -124,7 +124,7 @@ RULES = (
         level=Level.ADVISORY,
         frameworks=("ELB.16", "CKV2_AWS_28"),
         types=(BALANCER,),
-        remedy="Associate an `aws.wafv2.WebAcl` with the load balancer.",
+        remedy="Associate an `aws.wafv2.WebAcl` with the load balancer; a stack names one with `modeshift:webAcl`.",
         relation=only(
             lambda balancer, _: _is_public(balancer),
             companion("aws:wafv2/webAclAssociation:WebAclAssociation", "resourceArn", "has no web ACL"),
