@@ -13,6 +13,11 @@ from sandbox.control import paths
 RESOURCES: Mapping[str, str] = {
     "aws:acm/certificate:Certificate": "aws_acm_certificate",
     "aws:acm/certificateValidation:CertificateValidation": "aws_acm_certificate_validation",
+    "aws:apigateway/account:Account": "aws_api_gateway_account",
+    "aws:apigateway/deployment:Deployment": "aws_api_gateway_deployment",
+    "aws:apigateway/methodSettings:MethodSettings": "aws_api_gateway_method_settings",
+    "aws:apigateway/restApi:RestApi": "aws_api_gateway_rest_api",
+    "aws:apigateway/stage:Stage": "aws_api_gateway_stage",
     "aws:apigatewayv2/api:Api": "aws_apigatewayv2_api",
     "aws:apigatewayv2/apiMapping:ApiMapping": "aws_apigatewayv2_api_mapping",
     "aws:apigatewayv2/domainName:DomainName": "aws_apigatewayv2_domain_name",
@@ -76,6 +81,7 @@ RESOURCES: Mapping[str, str] = {
     "aws:sqs/queuePolicy:QueuePolicy": "aws_sqs_queue_policy",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "aws_vpc_security_group_egress_rule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "aws_vpc_security_group_ingress_rule",
+    "aws:wafv2/webAclAssociation:WebAclAssociation": "aws_wafv2_web_acl_association",
 }
 
 # Lists of blocks that Terraform names in the plural, too.
