@@ -63,10 +63,10 @@ def started(workspace: Workspace, *args: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
-def struck(workspace: Workspace) -> None:
+def struck(workspace: Workspace, seconds: float = _PATIENCE_SECONDS) -> None:
     """Wait until every fault has struck."""
     account = Account(workspace.root / ".modeshift/sandbox")
-    until(lambda: all(rule.seen for rule in faults.rules(account)), "the fault to strike")
+    until(lambda: all(rule.seen for rule in faults.rules(account)), "the fault to strike", seconds)
     account.close()
 
 
