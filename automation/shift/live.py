@@ -74,12 +74,12 @@ def read_live(session: Session) -> dict[str, Live]:
 
 def live_of(stack: str, resources: Sequence[Resource]) -> dict[str, Live]:
     """Return what a state's resources say, by service."""
-    there = {one["urn"]: {"outputs": {}, **one} for one in resources if not one.get("delete")}
+    there: dict[str, Resource] = {one["urn"]: {"outputs": {}, **one} for one in resources if not one.get("delete")}
     traffic = live_in(stack, there)
     services = next((one["outputs"].get("services", {}) for one in there.values() if one["type"] == _STACK), {})
     groups = {one["outputs"].get("arn"): urn for urn, one in there.items() if one["type"] == _GROUP}
     rules = {
-        urn.rpartition("::")[2].removeprefix(f"{stack}-"): one
+        urn.rpartition("::")[2].removeprefix(f"{stack}-"): urn
         for urn, one in there.items()
         if one["type"] == _RULE and _ROUTE in urn
     }
@@ -87,8 +87,8 @@ def live_of(stack: str, resources: Sequence[Resource]) -> dict[str, Live]:
         name: Live(
             traffic=traffic[name],
             own=Compute(facts["compute"]),
-            rule=rules[name]["urn"] if name in rules else "",
-            groups=_groups(rules[name], groups) if name in rules else {},
+            rule=rules.get(name, ""),
+            groups=_groups(there[rules[name]], groups) if name in rules else {},
         )
         for name, facts in services.items()
     }
