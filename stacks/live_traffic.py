@@ -30,6 +30,7 @@ _FORM: Final = re.compile(r"step (\d+): (.+)")
 _READ: Final = "pulumi:pulumi:readStackResourceOutputs"
 _RULE: Final = "aws:lb/listenerRule:ListenerRule"
 _STACK: Final = "pulumi:pulumi:Stack"
+_NO_ORGANIZATION: Final = "organization"
 _ALL: Final = 100
 
 
@@ -83,10 +84,15 @@ def read_live(stack: str) -> dict[str, Traffic]:
         pulumi.RunError: The engine cannot read its state.
 
     """
-    arguments = Struct()
-    arguments["stackName"] = stack
+    monitor = get_monitor()
+    if monitor is None:
+        return {}  # a program without an engine has no state
+    organization, arguments = pulumi.get_organization(), Struct()
+    # A state file knows no organization, and a short name would be looked for in the person's own.
+    within = "" if organization == _NO_ORGANIZATION else f"{organization}/{pulumi.get_project()}/"
+    arguments["stackName"] = f"{within}{stack}"
     try:
-        answer = get_monitor().Invoke(ResourceInvokeRequest(tok=_READ, args=arguments, acceptResources=False))
+        answer = monitor.Invoke(ResourceInvokeRequest(tok=_READ, args=arguments, acceptResources=False))
     except grpc.RpcError as error:
         msg = f"The last state of stack {stack} cannot be read: {error}"
         raise pulumi.RunError(msg) from None

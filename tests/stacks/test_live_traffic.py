@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import grpc
+import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi.runtime.proto.provider_pb2 import InvokeResponse
+from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
 
+from stacks import live_traffic
 from stacks.errors import Problem, SettingsError
 from stacks.live_traffic import TAG, Traffic, live_in, settled, taken_from_ecs
 from stacks.load import Resolved
@@ -198,3 +203,38 @@ def test_who_takes_the_traffic_back_from_ecs_is_warned(by_ecs: Callable[[str], R
     (warning,) = taken_from_ecs(by_ecs("rolling"), live)
     assert "--refresh" in warning
     assert taken_from_ecs(by_ecs("linear"), live) == []
+
+
+class Engine:
+    """What the program asks of the engine, and its answer."""
+
+    def __init__(self, state: dict[str, Any] | grpc.RpcError) -> None:
+        self.state = state
+        self.asked: list[ResourceInvokeRequest] = []
+
+    def Invoke(self, request: ResourceInvokeRequest) -> InvokeResponse:  # noqa: N802 the name of the engine's call
+        self.asked.append(request)
+        if isinstance(self.state, grpc.RpcError):
+            raise self.state
+        answer = InvokeResponse()
+        getattr(answer, "return").update({"name": "dev", "outputs": self.state})
+        return answer
+
+
+@pytest.mark.parametrize(("organization", "name"), [("organization", "dev"), ("acme", "acme/modeshift/dev")])
+def test_the_engine_is_asked_for_this_very_stack(monkeypatch: pytest.MonkeyPatch, organization: str, name: str) -> None:
+    engine = Engine(state("step 3: lambda=50 fargate=50"))
+    monkeypatch.setattr(live_traffic, "get_monitor", lambda: engine)
+    monkeypatch.setattr(pulumi, "get_organization", lambda: organization)
+    monkeypatch.setattr(pulumi, "get_project", lambda: "modeshift")
+    assert live_traffic.read_live("dev") == {"netprobe": Traffic(NEW, 3)}
+    (request,) = engine.asked
+    assert request.args["stackName"] == name
+    # Otherwise every reference in the state becomes a resource of this run.
+    assert not request.acceptResources
+
+
+def test_a_state_that_cannot_be_read_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_traffic, "get_monitor", lambda: Engine(grpc.RpcError("no backend client")))
+    with pytest.raises(pulumi.RunError, match="state of stack dev cannot be read: no backend client"):
+        live_traffic.read_live("dev")
