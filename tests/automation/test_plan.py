@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -138,7 +138,6 @@ _steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(_steps, st.integers(20, 200))
 def test_any_plan_renders_and_counts_every_resource_once(steps: list[tuple[str, str]], width: int) -> None:
     plan = build("dev", [step(op, name=name) for op, name in steps])

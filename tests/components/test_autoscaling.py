@@ -105,7 +105,7 @@ def test_steps_add_tasks_by_load(deploy_fargate: Deploy) -> None:
     assert alarm["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=st.dictionaries(st.integers(1, 100), st.integers(-5, 5), min_size=1, max_size=5), cpu=st.integers(0, 100))
 def test_any_steps_add_what_the_highest_step_reached_says(
     deploy_fargate: Deploy, steps: dict[int, int], cpu: int

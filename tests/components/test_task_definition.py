@@ -48,7 +48,7 @@ def problems(inputs: dict[str, Any]) -> str:
 environments = st.dictionaries(st.text("ABC_", min_size=1, max_size=8), st.text(max_size=20), max_size=6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     environment=environments,
     port=st.integers(1, 65535),

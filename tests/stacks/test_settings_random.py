@@ -31,7 +31,7 @@ JUNK = st.recursive(
 
 
 @given(configs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_valid_settings_resolve_the_same_from_text_and_values(config: dict[str, object]) -> None:
     resolved = resolve("any", config)
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
@@ -46,7 +46,7 @@ def test_valid_settings_resolve_the_same_from_text_and_values(config: dict[str, 
 
 
 @given(configs(), st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_mutation_resolves_or_is_refused_with_keys_and_reasons(
     config: dict[str, object], data: st.DataObject
 ) -> None:
@@ -94,7 +94,7 @@ TEXTS = configs().map(lambda config: yaml.safe_dump({"config": config}))
 
 
 @given(TEXTS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_written_file_means_what_was_written(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
@@ -102,7 +102,7 @@ def test_a_written_file_means_what_was_written(file: Path, text: str) -> None:
 
 
 @given(st.one_of(st.text(), st.text("{}[]:,-&*!?'\"# \nab01", max_size=60), TEXTS), st.integers(0), st.text(max_size=3))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_any_text_is_read_or_refused(file: Path, text: str, place: int, noise: str) -> None:
     at = place % (len(text) + 1)
     file.write_bytes((text[:at] + noise + text[at:]).encode("utf-8", "surrogatepass"))

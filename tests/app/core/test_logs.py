@@ -96,7 +96,7 @@ def test_a_level_above_says_nothing_of_requests(answers: Answers, logged: Callab
 HOSTILE = "x\n2026-01-01 INFO forged\r\x1b[2K\u2028\u0085\u202e\x00\ud800"
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(text=st.text(st.characters(codec=None), min_size=1) | st.just(HOSTILE))
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_nothing_a_caller_sends_ends_a_line(logged: Callable[..., io.StringIO], log_format: str, text: str) -> None:

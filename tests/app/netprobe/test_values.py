@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,6 +37,7 @@ def test_the_document_knows_how_long_a_host_may_be(url: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(_TYPES))
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_the_document_accepts_is_taken(kind: str, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(_TYPES[kind].json_schema()["pattern"]).map(str.strip))
