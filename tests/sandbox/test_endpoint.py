@@ -97,6 +97,13 @@ def test_what_belongs_to_an_api_is_listed(put: Put, client: Client) -> None:
     assert api.get_routes(ApiId="none")["Items"] == []
 
 
+def test_deployments_of_a_rest_api_are_listed_with_their_age(put: Put, client: Client) -> None:
+    for name, api in (("d1", "mine"), ("d2", "other")):
+        put("aws:apigateway/deployment:Deployment", name, {"restApi": api}, createdDate="2026-01-01T00:00:00Z")
+    [deployment] = client("apigateway").get_deployments(restApiId="mine")["items"]
+    assert (deployment["id"], deployment["createdDate"].year) == ("d1", 2026)
+
+
 @pytest.mark.parametrize("function", ["f", "arn:aws:lambda:us-east-1:123456789012:function:f"])
 def test_aliases_of_a_function_are_listed_by_its_name_or_arn(put: Put, client: Client, function: str) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live"
