@@ -18,7 +18,7 @@ _INVISIBLE = re.compile(
 )
 _LINE_ENDS = re.compile(r"\s*[\r\n]+\s*")
 # What our own sentences consist of; any other character shows that a part of one came from outside.
-_OWN_WORDS = re.compile(r"[A-Za-z0-9 .,;:()×→’-]*")
+_OWN_WORDS = re.compile(r"[A-Za-z0-9 .,;:()%×→’-]*")
 _INERT = re.compile(r"[^A-Za-z0-9 ,+=/-]")
 
 

@@ -60,6 +60,10 @@ def mode_switch() -> Report:
     return report([StackReport(events.plan_of("switch"), cost=cost, policies=_MET)], notice=_NOTICE)
 
 
+def traffic_shift() -> Report:
+    return report([StackReport(events.plan_of("shift"), policies=_MET)], notice=_NOTICE)
+
+
 def database_replacement() -> Report:
     return report(
         [StackReport(build("prod", database_events()), policies=_MET, cost=CostDelta(Decimal(60), Decimal(60)))]
@@ -250,6 +254,7 @@ SCENARIOS: Mapping[str, Callable[[], Report]] = {
     "first-deploy": first_deploy,
     "no-change": no_change,
     "mode-switch": mode_switch,
+    "traffic-shift": traffic_shift,
     "database-replacement": database_replacement,
     "500-resources": large_change,
     "failing-preview": failing_preview,

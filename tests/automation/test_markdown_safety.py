@@ -18,7 +18,7 @@ from tests.automation.rendered import rendered
 from tests.automation.scenarios import SCENARIOS
 
 TAGS = set("h2 h3 p ul li code pre table thead tbody tr th td details summary blockquote strong em sub".split())
-PROSE = re.compile(r"[A-Za-z0-9\s.,;:()×→'’+±…❌🛑⚠️-]*")
+PROSE = re.compile(r"[A-Za-z0-9\s.,;:()%×→'’+±…❌🛑⚠️-]*")
 HOSTILE = [
     "`code` ``more`` ```",
     "a | b || c \\| d \\\\| e",

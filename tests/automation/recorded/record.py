@@ -46,6 +46,17 @@ def main() -> None:
         workspace.edit("dev", mode="container")
         _break(workspace)
         _record(workspace, "failing")
+        _shift(make_workspace(Path(folder) / "shift", Path(folder) / "build"))
+
+
+def _shift(workspace: Workspace) -> None:
+    """Record how a tenth of the traffic with containers becomes a half."""
+    for step, moved in ((1, 10), (2, 50)):
+        shift = {"step": step, "weights": {"lambda": 100 - moved, "fargate": moved}}
+        workspace.edit("dev", services={"netprobe": {"route": "/", "shift": shift}})
+        if step == 1:
+            _run(workspace, "up", "--yes", "--skip-preview")
+    _record(workspace, "shift")
 
 
 def _break(workspace: Workspace) -> None:
