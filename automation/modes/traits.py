@@ -15,9 +15,6 @@ UPTIME: Final[Mapping[Compute, str]] = {
 }
 """What AWS promises for a month, by its service level agreements for Lambda, for Compute and for EKS."""
 
-_PODS: Final = 2
-"""Fewest pods, whatever the bounds of a stack: one is not enough to replace a node under it."""
-
 
 def warm(compute: Compute, door: FrontDoorKind) -> str:
     """Return what a request takes where an instance is ready: its own time, and what it passes through."""
@@ -40,14 +37,12 @@ def cold(compute: Compute, settings: StackSettings, usage: Usage, service: str) 
 
 def availability(compute: Compute, settings: StackSettings, service: str) -> str:
     """Return what it takes to interrupt a service."""
-    zones, fewest = settings.network.azs, settings.services[service].scaling.min
-    match compute:
-        case Compute.LAMBDA:
-            return "in every zone by itself"
-        case Compute.FARGATE:
-            return "1 task: down while it is replaced" if fewest == 1 else f"{fewest} or more tasks in {zones} zones"
-        case Compute.EKS:
-            return f"{max(fewest, _PODS)} or more pods in {zones} zones"
+    if compute is Compute.LAMBDA:
+        return "in every zone by itself"
+    thing, fewest = "pod" if compute is Compute.EKS else "task", settings.services[service].scaling.min
+    if fewest == 1:
+        return f"1 {thing}: down while it is replaced"
+    return f"{fewest} or more {thing}s in {settings.network.azs} zones"
 
 
 def parts(compute: Compute, door: FrontDoorKind) -> Sequence[str]:
