@@ -18,7 +18,7 @@ from tests.charts.values import accepted
 SWEEP = os.environ.get("MODESHIFT_CHART_SWEEP") == "1"
 # Helm takes 60 ms for each example, and the search for a smaller one minutes.
 some = settings(
-    max_examples=1000 if SWEEP else 30,
+    max_examples=200 if SWEEP else 30,
     phases=set(Phase) if SWEEP else {Phase.explicit, Phase.reuse, Phase.generate},
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
@@ -112,11 +112,13 @@ def placed(path: str, value: object) -> dict[str, Any]:
 WRONG = {"string": 7, "integer": "seven", "boolean": "yes", "array": "one", "object": "block"}
 
 
-@pytest.mark.parametrize("path", [path for path in KEYS if "." not in path or SWEEP or path.startswith("image.")])
+# Helm's sentence names one type; and a key with a dot in its name cannot be told from two.
+TYPED = [path for path in KEYS if "type" in resolved(KEYS[path]) and ".hard." not in path]
+
+
+@pytest.mark.parametrize("path", TYPED if SWEEP else [path for path in TYPED if "." not in path])
 def test_a_wrong_type_is_refused_by_the_name_of_the_key(path: str) -> None:
-    wanted = resolved(KEYS[path]).get("type")
-    if wanted is None or "hard." in path or "ephemeral" in path:
-        pytest.skip("takes several types, or has a dot in its name")
+    wanted = resolved(KEYS[path])["type"]
     said = refusal(placed(path, WRONG[wanted]))
     assert f"{path.replace('NAME', 'name')}: Invalid type. Expected: {wanted}, given: " in said
 
