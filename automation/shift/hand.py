@@ -72,13 +72,16 @@ class Hand:
         self._write(text)
         try:
             planned = self._previewed(resolved, stage, move)
-            if not planned.plan.changed():
-                return planned
-            return operations.up(self.session, self.screen.console, planned.plan)
         except BaseException:
-            # Whoever edited the file meanwhile keeps what they wrote.
-            if self.text == text:
-                self._write(before)
+            self._restore(text, before)
+            raise
+        if not planned.plan.changed():
+            return planned
+        try:
+            return operations.up(self.session, self.screen.console, planned.plan)
+        except UserError:
+            # Another run holds the stack, so that this one has not begun.
+            self._restore(text, before)
             raise
 
     def at_once(self, text: str, targets: Sequence[str]) -> Result:
@@ -96,6 +99,11 @@ class Hand:
         if text != self.text:
             file.write(self.path, text)
         ensure_stack(self.session.project, self.session.stack, self.session.cloud, self.session.state)
+
+    def _restore(self, text: str, before: str) -> None:
+        """Put back what the file said, unless somebody has edited it meanwhile."""
+        if self.text == text:
+            self._write(before)
 
     def _previewed(self, resolved: Resolved, stage: Stage, move: Move) -> Result:
         self.settle()

@@ -16,11 +16,10 @@ _RULE = "aws:lb/listenerRule:ListenerRule"
 _GROUP = "aws:lb/targetGroup:TargetGroup"
 _STACK = "pulumi:pulumi:Stack"
 _ROUTE = ":components:Route$"
-# The component in whose hands a target group is.
-_OWNERS = {
-    ":components:FargateService$": Compute.FARGATE,
-    ":components:EksService$": Compute.EKS,
-    _ROUTE: Compute.LAMBDA,
+_COMPONENTS = {
+    ":components:LambdaService": Compute.LAMBDA,
+    ":components:FargateService": Compute.FARGATE,
+    ":components:EksService": Compute.EKS,
 }
 
 Resource = Mapping[str, Any]
@@ -47,6 +46,8 @@ class Live:
     rule: str = ""
     """The URN of its production rule."""
     groups: Mapping[Compute, Group] = field(default_factory=dict[Compute, Group])
+    computes: frozenset[Compute] = frozenset()
+    """What there is of computes for it, and be it a rest."""
 
     @property
     def step(self) -> int:
@@ -89,9 +90,21 @@ def live_of(stack: str, resources: Sequence[Resource]) -> dict[str, Live]:
             own=Compute(facts["compute"]),
             rule=rules.get(name, ""),
             groups=_groups(there[rules[name]], groups) if name in rules else {},
+            computes=_computes(f"{stack}-{name}", there),
         )
         for name, facts in services.items()
     }
+
+
+def _computes(component: str, there: Mapping[str, Resource]) -> frozenset[Compute]:
+    """Return the computes of which a state holds anything at all."""
+    parts = {
+        compute
+        for urn, one in there.items()
+        for part, compute in _COMPONENTS.items()
+        if one["type"].endswith(part) and urn.endswith(f"::{component}")
+    }
+    return frozenset(parts)
 
 
 def _groups(rule: Resource, urns: Mapping[str | None, str]) -> dict[Compute, Group]:
@@ -103,7 +116,9 @@ def _groups(rule: Resource, urns: Mapping[str | None, str]) -> dict[Compute, Gro
         arns += [one["arn"] for one in (action.get("forward") or {}).get("targetGroups") or []]
     found: dict[Compute, Group] = {}
     for arn in arns:
-        owner = next((compute for part, compute in _OWNERS.items() if part in urns.get(arn, "")), None)
+        # The group of a function is the route's: nothing else sends requests to a function by address.
+        owners = {f"{part}$": compute for part, compute in _COMPONENTS.items()} | {_ROUTE: Compute.LAMBDA}
+        owner = next((compute for part, compute in owners.items() if part in urns.get(arn, "")), None)
         if owner is not None:
             name = arn.rpartition(":")[2]
             found[owner] = Group(arn=arn, name=name, balancer=balancer, is_function=owner is Compute.LAMBDA)

@@ -16,7 +16,7 @@ from automation.shift.judge import Limits, Verdict
 from automation.shift.live import Live
 from automation.shift.report import Report, shares
 from automation.shift.steps import ALL, Move
-from automation.shift.watch import Clock, Eyes, Pair, WallClock, wait_until_ready, watch
+from automation.shift.watch import Clock, Eyes, WallClock, pairs_of, wait_until_ready, watch
 from stacks.settings import Compute
 
 
@@ -59,6 +59,9 @@ class Shift:
             SettingsError: the services cannot run there.
             UserError: a step cannot be done; its sentence says where the traffic is.
         """
+        self.hand.settle()
+        if resume and (rest := self._rest()) is not None:
+            return self._end(rest)
         move, live = self._move(resume=resume)
         share = steps.share_of(move, live)
         ahead = [each for each in self.wish.steps if each > share]
@@ -87,28 +90,36 @@ class Shift:
         Raises:
             UserError: no shift is under way, or a step cannot be done.
         """
+        self.hand.settle()
+        stack = self.hand.session.stack
+        if (rest := self._rest()) is not None:
+            origin = next(iter(rest.origins.values()))
+            raise UserError(
+                f"The shift has ended: all traffic is on {rest.target}, and there is but a rest of {origin}.",
+                hint=(
+                    f"Remove the rest: modeshift shift --stack {stack} --resume. "
+                    f"Go to {origin}: modeshift shift --stack {stack} --to {origin}."
+                ),
+            )
         move, live = self._move(resume=True)
-        screen = self.hand.screen
-        screen.confirm(f"Take this back: {move.words}?", yes=self.hand.yes)
+        self.hand.screen.confirm(f"Take this back: {move.words}?", yes=self.hand.yes)
         self.hand.yes = True
-        ended = steps.has_ended(move, self.hand.settings())
+        # The file of a shift that is about to end names the new compute already.
+        named = {self.hand.settings().compute_of(name) for name in move.origins}
+        home = next(iter(move.origins.values())) if move.whole_stack and named == {move.target} else None
         try:
             with self._standing_said():
-                if ended:
-                    # What the traffic came from may be half gone already.
-                    self._stand_beside(move, live, steps.share_of(move, live))
-                    wait_until_ready(self.eyes, _turned(self._pairs(move)), self.wish.patience, self.clock)
                 if _has_moved(move, live) and not self._return(move, "asked to"):
                     return Exit.FAILED
-                stack = next(iter(move.origins.values())) if ended and move.whole_stack else None
-                return self._remove(
-                    move, move.origins, stack, f"{move.target} is gone, and nothing is left of the shift"
-                )
+                return self._remove(move, move.origins, home, f"nothing is left of the shift, {move.target} is gone")
         except KeyboardInterrupt:
             return self._interrupted("The way back is not complete")
 
+    def _rest(self) -> Move | None:
+        """Return the shift that has ended but for what it takes away."""
+        return steps.rest(self.hand.session.stack, self.hand.settings(), self.hand.live())
+
     def _move(self, *, resume: bool) -> tuple[Move, Mapping[str, Live]]:
-        self.hand.settle()
         live, settings = self.hand.live(), self.hand.settings()
         choose = steps.resume if resume else steps.begin
         move = choose(self.hand.session.stack, settings, live, self.wish.target, self.wish.service)
@@ -126,7 +137,7 @@ class Shift:
             raise UserError(f"{move.target} could not be made.", code=Exit.FAILED)
         if share == 0:
             self.report.say(f"{move.target} stands beside and gets no traffic yet; waiting until it is healthy.")
-            wait_until_ready(self.eyes, self._pairs(move), self.wish.patience, self.clock)
+            wait_until_ready(self.eyes, pairs_of(move, self.hand.live()), self.wish.patience, self.clock)
 
     def _advance(self, move: Move, share: int) -> None:
         self._refuse_others(move)
@@ -138,8 +149,8 @@ class Shift:
     def _apply(self, move: Move, share: int, number: int, stage: Stage) -> Result:
         weights = move.weights(share)
         text = file.with_weights(self.hand.text, self.hand.settings(), weights, number)
-        result = self.hand.apply(text, weights, stage, move)
         self._step = number
+        result = self.hand.apply(text, weights, stage, move)
         self.report.note(
             "step", step=number, share=share, weights=shares(weights), ok=result.ok, seconds=round(result.seconds, 2)
         )
@@ -152,7 +163,7 @@ class Shift:
             try:
                 judgement = watch(
                     self.eyes,
-                    self._pairs(move),
+                    pairs_of(move, self.hand.live()),
                     self.wish.watch,
                     limits=self.limits,
                     clock=self.clock,
@@ -196,18 +207,18 @@ class Shift:
 
     def _roll_back(self, move: Move, why: str, code: Exit) -> Exit:
         try:
-            self.hand.settle()
-            self._refuse_others(move)
-            live = self.hand.live()
-            if not _has_moved(move, live):
-                self.report.say(f"No traffic had moved: {why}.", "yellow")
-                self.report.note("stopped", reason=why)
-                code = Exit.FAILED if code is Exit.ROLLED_BACK else code
-            elif not self._return(move, why):
-                return Exit.FAILED
+            with self._standing_said():
+                self.hand.settle()
+                self._refuse_others(move)
+                if not _has_moved(move, self.hand.live()):
+                    self.report.say(f"No traffic had moved: {why}.", "yellow")
+                    self.report.note("stopped", reason=why)
+                    code = Exit.FAILED if code is Exit.ROLLED_BACK else code
+                elif not self._return(move, why):
+                    return Exit.FAILED
         except KeyboardInterrupt:
             return self._interrupted("Interrupted on the way back, so that traffic may be anywhere")
-        if any(live[name].step for name in move.origins):
+        if self._is_under_way():
             self.report.say(f"{move.target} still stands beside. {steps.ways_on(move.stack)}")
         return code
 
@@ -239,21 +250,10 @@ class Shift:
         self.report.say(f"{where}. {steps.ways_on(self.hand.session.stack)}", "yellow")
         return Exit.INTERRUPTED
 
-    def _pairs(self, move: Move) -> list[Pair]:
-        live = self.hand.live()
-        pairs: list[Pair] = []
-        for name, origin in move.origins.items():
-            groups = live[name].groups
-            if move.target not in groups or origin not in groups:
-                raise UserError(
-                    f"The state of {move.stack} does not say where {name} is reached on both computes.",
-                    hint=f"Bring the stack up once more: modeshift up --stack {move.stack}",
-                    code=Exit.FAILED,
-                )
-            pairs.append(
-                Pair(service=name, origin=origin, target=move.target, old=groups[origin], new=groups[move.target])
-            )
-        return pairs
+    def _is_under_way(self) -> bool:
+        """Tell whether the state or the file knows of a shift."""
+        shifts = [one.shift for one in self.hand.settings().services.values()]
+        return any(shifts) or any(one.step for one in self.hand.live().values())
 
     def _refuse_others(self, move: Move) -> None:
         """Refuse to go on when somebody else has moved traffic since this run last did."""
@@ -276,7 +276,7 @@ class Shift:
         try:
             yield
         except UserError as error:
-            if error.code is Exit.DONE or not self._step:
+            if error.code is Exit.DONE or not self._is_under_way():
                 raise
             raise UserError(
                 error.message, hint=f"{error.hint} {steps.ways_on(self.hand.session.stack)}".strip(), code=error.code
@@ -285,12 +285,3 @@ class Shift:
 
 def _has_moved(move: Move, live: Mapping[str, Live]) -> bool:
     return any(live[name].weights.get(move.target, 0) for name in move.origins)
-
-
-def _turned(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return pairs whose old compute is to be ready."""
-    return [
-        Pair(service=one.service, origin=one.target, target=one.origin, old=one.new, new=one.old)
-        for one in pairs
-        if one.old is not None
-    ]

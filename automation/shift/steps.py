@@ -101,9 +101,7 @@ def resume(
     """
     moving = [name for name in settings.services if _moves(name, settings, live) and service in {None, name}]
     if not moving:
-        raise UserError(
-            f"No shift of {service or stack} is under way.", hint=f"Begin one: modeshift shift --stack {stack} --to …"
-        )
+        raise nothing_moves(stack, service)
     origins: dict[str, Compute] = {}
     targets: set[Compute] = set()
     for name in moving:
@@ -117,9 +115,30 @@ def resume(
     if len(targets) > 1:
         raise UserError("Several shifts are under way.", hint=f"Choose one with --service: {', '.join(moving)}.")
     goal = targets.pop()
-    rest = [name for name in settings.services if name not in origins]
-    whole = service is None and all(settings.compute_of(name) is goal for name in rest)
+    others = [name for name in settings.services if name not in origins]
+    whole = service is None and all(settings.compute_of(name) is goal for name in others)
     return Move(stack=stack, target=goal, origins=origins, whole_stack=whole)
+
+
+def rest(stack: str, settings: StackSettings, live: Mapping[str, Live]) -> Move | None:
+    """Return the move that an `up` has ended but for what it takes away, if there is one; its traffic is all moved."""
+    origins: dict[str, Compute] = {}
+    for name, one in live.items():
+        if name not in settings.services or _moves(name, settings, live):
+            continue
+        home = settings.compute_of(name)
+        left = sorted({*one.computes, one.own} - {home})
+        if left and home in one.computes:
+            origins[name] = left[0]
+    targets = {settings.compute_of(name) for name in origins}
+    return Move(stack=stack, target=targets.pop(), origins=origins, whole_stack=False) if len(targets) == 1 else None
+
+
+def nothing_moves(stack: str, service: str | None) -> UserError:
+    """Return the sentence for a way on, or back, that is none."""
+    return UserError(
+        f"No shift of {service or stack} is under way.", hint=f"Begin one: modeshift shift --stack {stack} --to …"
+    )
 
 
 def share_of(move: Move, live: Mapping[str, Live]) -> int:

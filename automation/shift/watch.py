@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from automation.errors import Exit, UserError
 from automation.shift.judge import Health, Interval, Judgement, Limits, Sample, Verdict, judge, judge_health, total
-from automation.shift.live import Group
+from automation.shift.live import Group, Live
+from automation.shift.steps import Move
 from stacks.settings import Compute
 
 PAUSE_SECONDS = 5.0
@@ -84,6 +85,25 @@ class Moment:
 
 
 Show = Callable[[Moment], None]
+
+
+def pairs_of(move: Move, live: Mapping[str, Live]) -> list[Pair]:
+    """Return the services of a move with where their targets are.
+
+    Raises:
+        UserError: the state does not say it.
+    """
+    pairs: list[Pair] = []
+    for name, origin in move.origins.items():
+        groups = live[name].groups
+        if move.target not in groups or origin not in groups:
+            raise UserError(
+                f"The state of {move.stack} does not say where {name} is reached on both computes.",
+                hint=f"Bring the stack up once more: modeshift up --stack {move.stack}.",
+                code=Exit.FAILED,
+            )
+        pairs.append(Pair(service=name, origin=origin, target=move.target, old=groups[origin], new=groups[move.target]))
+    return pairs
 
 
 def wait_until_ready(eyes: Eyes, pairs: Iterable[Pair], patience: float, clock: Clock) -> None:

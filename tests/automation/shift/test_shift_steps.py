@@ -158,6 +158,28 @@ def test_what_cannot_go_on_says_why(state: dict[str, Live], target: Compute | No
     assert words in refused.value.message
 
 
+def there(own: Compute, *computes: Compute, step: int | None = None) -> Live:
+    return Live(traffic=Traffic({own.value: 100}, step), own=own, computes=frozenset(computes))
+
+
+@pytest.mark.parametrize(
+    ("state", "origin"),
+    [
+        (there(LAMBDA, LAMBDA), None),
+        (there(FARGATE, FARGATE), None),
+        (there(FARGATE, LAMBDA, FARGATE), LAMBDA),
+        (there(LAMBDA, LAMBDA, FARGATE), LAMBDA),
+        (there(LAMBDA, FARGATE), LAMBDA),
+        (there(LAMBDA, LAMBDA, FARGATE, step=4), None),
+    ],
+    ids=["only edited", "over", "a rest", "outputs are old", "all but the outputs", "under way"],
+)
+def test_a_rest_is_what_an_ended_shift_has_left(state: Live, origin: Compute | None) -> None:
+    move = steps.rest("dev", settings(ROOT, "container"), {"web": state})
+    assert (move and move.origins) == (None if origin is None else {"web": origin})
+    assert move is None or move.target is FARGATE
+
+
 GROUP, RULE = "aws:lb/targetGroup:TargetGroup", "aws:lb/listenerRule:ListenerRule"
 ARN = "arn:aws:elasticloadbalancing:us-east-1:123456789012:"
 
@@ -185,6 +207,7 @@ def test_the_state_says_through_which_groups_traffic_goes() -> None:
         of("Route", old),
         of("FargateService", new),
         {**of("FargateService", gone), "delete": True},
+        {"type": "modeshift:components:FargateService", "urn": urn("modeshift:components:FargateService", "dev-web")},
         {"type": RULE, "urn": urn(component("FargateService", RULE), "dev-web-probe"), "outputs": {}},
         {
             "type": RULE,
@@ -203,6 +226,7 @@ def test_the_state_says_through_which_groups_traffic_goes() -> None:
         LAMBDA: ("targetgroup/old/0", "app/dev/11", True),
         FARGATE: ("targetgroup/new/0", "app/dev/11", False),
     }
+    assert (web.computes, found["plain"].computes) == ({FARGATE}, frozenset())
     assert (found["plain"].step, found["plain"].groups) == (0, {})
     assert live_of("dev", []) == {}
 
