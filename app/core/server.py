@@ -21,8 +21,9 @@ from app.core.state import State
 
 _KEEP_ALIVE = 75
 """Longer than a load balancer keeps a connection idle (60 s); shorter shows as stray 502s."""
-_GRACE = 20
-"""For requests under way after the drain; both end before the 30 s after which ECS and Kubernetes kill."""
+_GRACE = 120
+"""Seconds for requests under way after the drain, the most that ECS waits. What runs the app kills it earlier, by the
+longest request that the service's stack allows."""
 
 _log = logging.getLogger(__name__)
 
