@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -250,10 +250,8 @@ def no_creator_admin(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTrans
     """
     if args.type_ != "aws:eks/cluster:Cluster":
         return None
-    access: dict[str, Any] = {
-        **(args.props.get("accessConfig") or {}),
-        "bootstrapClusterCreatorAdminPermissions": False,
-    }
+    given = cast("Mapping[str, object]", args.props.get("accessConfig") or {})
+    access = {**given, "bootstrapClusterCreatorAdminPermissions": False}
     return pulumi.ResourceTransformResult(props={**args.props, "accessConfig": access}, opts=args.opts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +22,8 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 @pytest.fixture
 def deploy_cluster(deploy: Deploy) -> Callable[..., Any]:
-    def run(**choices: Any) -> Any:
-        return deploy(
-            lambda: EksCluster("staging-eks", network=Network("staging-net"), **{"admins": [ADMIN], **choices})
-        )
+    def run(*, admins: Sequence[str] = (ADMIN,), **choices: Any) -> Any:
+        return deploy(lambda: EksCluster("staging-eks", network=Network("staging-net"), admins=admins, **choices))
 
     return run
 
