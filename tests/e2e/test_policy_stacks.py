@@ -21,8 +21,11 @@ pytestmark = pytest.mark.e2e
 
 TODAY = date(2026, 1, 1)
 DOMAIN = {"name": "api.example.com", "zone": "example.com"}
+ADMIN = "arn:aws:iam::123456789012:role/deploy"
 OTHER_SHAPES = {
     "dev-container": {"mode": "container"},
+    "staging-fargate": {"container": {"compute": "fargate"}},
+    "prod-eks": {"container": {"compute": "eks", "kubernetes": {"admins": [ADMIN], "publicCidrs": ["203.0.113.7/32"]}}},
     "prod-serverless": {"mode": "serverless"},
     "prod-alb": {"frontDoor": "alb", "domain": DOMAIN},
     "prod-alb-serverless": {"frontDoor": "alb", "domain": DOMAIN, "mode": "serverless"},
