@@ -26,6 +26,9 @@ MODES = {"lambda": "serverless", "fargate": "container", "eks": "container"}
 
 Moves = Mapping[str, tuple[str, str]]
 ALONE: Moves = {"netprobe": ("lambda", "fargate")}
+# There and back, these are all six moves between three computes.
+ALL: Moves = {"netprobe": ("lambda", "fargate"), "users": ("fargate", "eks"), "reports": ("eks", "lambda")}
+CONTAINER = {"kubernetes": {"admins": ["arn:aws:iam::123456789012:role/deploy"]}}
 
 # What outlives any mode, whatever runs. What containers need of an HTTP API's front door comes and goes with them.
 BASE = ("components:Network", "components:CustomerKey", "components:HttpApi", "::dev-front-door-access")
@@ -37,7 +40,7 @@ DIRECT = ("Integration {}-lambda", "Permission {}")
 def walk(workspace: Workspace) -> Iterator[Walk]:
     """A stack that is taken through one file after the other, the engine's providers kept running between them."""
     project = Project(workspace.root, workspace.root / ".modeshift")
-    workspace.edit(STACK, image=IMAGE, customerKey=True, network={"nat": "single"})
+    workspace.edit(STACK, image=IMAGE, customerKey=True, network={"nat": "single"}, container=CONTAINER)
     ensure_stack(project, STACK, Cloud.SANDBOX)
     with open_session(project, STACK, Cloud.SANDBOX) as session:
         yield Walk(workspace, project, session)
@@ -99,7 +102,11 @@ def short(change: Change) -> str:
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     ("front_door", "moves"),
-    [pytest.param("http-api", ALONE, id="http-api"), pytest.param("alb", ALONE, id="alb")],
+    [
+        pytest.param("http-api", ALONE, id="http-api with the first and the last container"),
+        pytest.param("http-api", ALL, id="http-api"),
+        pytest.param("alb", ALL, id="alb"),
+    ],
 )
 def test_shifts_go_there_and_back(walk: Walk, front_door: str, moves: Moves) -> None:
     walk.workspace.offer(*(name for name in moves if name != "netprobe"))
