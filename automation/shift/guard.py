@@ -16,6 +16,7 @@ _CLUSTERS = ("Cluster", "EksCluster")
 _LINKS = ("PrivateLink", "LoadBalancer")
 _APIS = ("HttpApi", "RestApi")
 _PROVIDER = "pulumi:providers:"
+_KEY = "aws:kms/key:Key"
 # How requests get to a compute, which is another way through a load balancer than to a function alone.
 _WAYS = frozenset(
     {
@@ -49,7 +50,7 @@ def refuse_more(plan: Plan, stage: Stage, move: Move) -> None:
             f"This step is to {stage}, and would take away more: {names}. Nothing was done.",
             hint=(
                 "The file or the code says something else too. See what with "
-                f"modeshift preview --stack {move.stack}, bring that up or undo it, and go on."
+                f"modeshift preview --stack {move.stack}, and bring that up or undo it first."
             ),
         )
 
@@ -62,13 +63,16 @@ def taken_away(plan: Plan, stage: Stage, move: Move) -> list[Change]:
         for change in plan.changed()
         if change.op in {Op.DELETE, Op.REPLACE}
         and change.custom
-        and (change.destructive or not _is_about(plan, change, stage, move, behind_api=behind_api))
+        and not _is_about(plan, change, stage, move, behind_api=behind_api)
     ]
 
 
 def _is_about(plan: Plan, change: Change, stage: Stage, move: Move, *, behind_api: bool) -> bool:
     if change.type.startswith(_PROVIDER) or change.type in _PICTURES:
         return True
+    if change.destructive:
+        # The key of a cluster encrypts what is in that cluster, and nothing else.
+        return stage is Stage.REMOVE and change.type == _KEY and _within(change, _CLUSTERS)
     owner = plan.changes.get(plan.component_of(change.urn))
     own = owner is not None and owner.name in {f"{move.stack}-{name}" for name in move.origins}
     is_way = own and _within(change, ("Route",))

@@ -272,6 +272,8 @@ CLUSTER = ("delete", part("Cluster"), "aws:ecs/cluster:Cluster", "dev-cluster")
 SUBNET = ("replace", part("Network"), "aws:ec2/subnet:Subnet", "dev-network/a")
 OTHER = ("delete", part("LambdaService"), "aws:lambda/function:Function", "dev-users")
 BUCKET = ("delete", part("LambdaService"), "aws:s3/bucket:Bucket", "dev-web/data")
+CLUSTER_KEY = ("delete", part("EksCluster"), "aws:kms/key:Key", "dev-eks/key")
+STACK_KEY = ("delete", part("CustomerKey"), "aws:kms/key:Key", "dev-key")
 RULE_CHANGE = ("update", part("Route"), RULE, "dev-web")
 
 
@@ -287,8 +289,24 @@ RULE_CHANGE = ("update", part("Route"), RULE, "dev-web")
         (Stage.REMOVE, (FUNCTION, SUBNET), ["dev-network-a"]),
         (Stage.REMOVE, (FUNCTION, BALANCER), ["dev-front-door"]),
         (Stage.REMOVE, (FUNCTION, BUCKET), ["dev-web-data"]),
+        (Stage.REMOVE, (FUNCTION, CLUSTER_KEY), []),
+        (Stage.MOVE, (CLUSTER_KEY,), ["dev-eks-key"]),
+        (Stage.REMOVE, (FUNCTION, STACK_KEY), ["dev-key"]),
     ],
-    ids=["way", "old one early", "rule", "way late", "all", "other service", "network", "public entry", "data"],
+    ids=[
+        "way",
+        "old one early",
+        "rule",
+        "way late",
+        "all",
+        "other service",
+        "network",
+        "public entry",
+        "data",
+        "key",
+        "key early",
+        "stack key",
+    ],
 )
 def test_a_step_takes_away_only_what_it_is_about(
     stage: Stage, changes: tuple[tuple[str, str, str, str], ...], strangers: list[str]
