@@ -45,6 +45,12 @@ def scalings(draw: st.DrawFn) -> dict[str, object]:
 
 
 @st.composite
+def shifts(draw: st.DrawFn) -> dict[str, object]:
+    moved = draw(st.integers(0, 100))
+    return {"step": draw(st.integers(1, 9)), "weights": {"lambda": 100 - moved, "fargate": moved}}
+
+
+@st.composite
 def services(draw: st.DrawFn) -> dict[str, object]:
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     result: dict[str, object] = {}
@@ -61,6 +67,7 @@ def services(draw: st.DrawFn) -> dict[str, object]:
                     env=st.dictionaries(VARIABLES, st.text(max_size=20), max_size=3),
                     secrets=st.dictionaries(VARIABLES.map("S{}".format), st.just(ARN), max_size=2),
                     timeout=st.integers(1, 29),
+                    shift=shifts(),
                 )
             ),
         }
