@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from components.base import Component
 from components.fargate_traffic import PROBE_HEADER, probe_priority
 from components.iam import Grant, assume_role_policy, grant
+from components.naming import SECOND
 from components.service import IpTarget, Statement, Weighted
 from components.target_alarms import target_alarms
 
@@ -23,9 +24,6 @@ Strategy = Literal["rolling", "canary", "linear", "blue-green"]
 
 Production = Callable[[Sequence[Weighted]], aws.lb.ListenerRule]
 """Makes the rule by which these targets get a service's traffic, before there are tasks."""
-
-SECOND = "b"
-"""Suffix of what ECS needs a second time: the versions of a service take turns on two target groups."""
 
 _STRATEGIES = {"canary": "CANARY", "linear": "LINEAR", "blue-green": "BLUE_GREEN"}
 _ALL = 100

@@ -11,9 +11,10 @@ import pulumi_aws as aws
 from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
 from components.base import Component
 from components.fargate_alarms import busy_alarm
-from components.fargate_rollout import SECOND, Production, Rollout, TrafficByEcs, traffic_by_ecs
+from components.fargate_rollout import Production, Rollout, TrafficByEcs, traffic_by_ecs
 from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
 from components.images import container_image
+from components.naming import SECOND
 from components.service import IpTarget, ServiceArgs
 from components.target_alarms import target_alarms
 from components.task_definition import CONTAINER, task_definition

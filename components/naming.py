@@ -14,6 +14,9 @@ from types import MappingProxyType
 GENERATED_SUFFIX = 8
 """Length of what the provider appends to a logical name: a hyphen and seven hexadecimal digits."""
 
+SECOND = "b"
+"""Suffix of what ECS needs a second time: the versions of a service take turns on two target groups."""
+
 
 class UnlistedTypeError(LookupError):
     """A resource type whose name limit nobody has written down."""

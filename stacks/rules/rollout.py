@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from components.fargate_rollout import SECOND
-from components.naming import fits
+from components.naming import SECOND, fits
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
 from stacks.settings import Compute, Strategy
