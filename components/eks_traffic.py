@@ -8,8 +8,14 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
+from components.fargate_traffic import requests_rules
 from components.links import let_in, listening
 from components.service import Link
+
+
+def probe_value(name: str) -> str:
+    """Return what the probe header says for a service's pods; its tasks on Fargate have the name alone."""
+    return f"{name}/eks"
 
 
 class ClusterTraffic:
@@ -27,32 +33,10 @@ class ClusterTraffic:
 
     def let_in(self, front: aws.ec2.SecurityGroup, port: int) -> None:
         """Let a stack's load balancer reach pods at a port."""
-        if port in self._ports:
-            return
-        self._ports.add(port)
-        parent, suffix = self._parent, f"requests-{port}"
-        aws.vpc.SecurityGroupIngressRule(
-            parent.child_name(suffix),
-            security_group_id=self._group_id,
-            description="Requests from the load balancer",
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            referenced_security_group_id=front.id,
-            tags=parent.tags(suffix),
-            opts=parent.opts(),
-        )
-        aws.vpc.SecurityGroupEgressRule(
-            parent.child_name(suffix),
-            security_group_id=front.id,
-            description=f"Requests to pods of {parent.name}",
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            referenced_security_group_id=self._group_id,
-            tags=parent.tags(suffix),
-            opts=parent.opts(),
-        )
+        if port not in self._ports:
+            self._ports.add(port)
+            whose = f"pods of {self._parent.name}"
+            requests_rules(self._parent, port, front=front, group_id=self._group_id, whose=whose)
 
     def let_out(self, links: Sequence[Link]) -> None:
         """Let pods in where links listen; the links of one cluster are told apart by their names."""

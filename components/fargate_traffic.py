@@ -39,9 +39,6 @@ def task_security_group(
     parent: Component, args: ServiceArgs, *, vpc_id: pulumi.Input[str], front: aws.ec2.SecurityGroup
 ) -> aws.ec2.SecurityGroup:
     """Create the group of the tasks and the only way in: from the load balancer, to the service's port."""
-    port = args.port
-    # By port, so that tasks that listen on the old one are still reached while a change of port is rolled out.
-    requests = f"requests-{port}"
     group = aws.ec2.SecurityGroup(
         parent.child_name(),
         vpc_id=vpc_id,
@@ -49,30 +46,42 @@ def task_security_group(
         tags=parent.tags(),
         opts=parent.opts(),
     )
+    requests_rules(parent, args.port, front=front, group_id=group.id, whose=f"tasks of {parent.name}")
+    connect(parent, args.links, group, who=f"Tasks of {parent.name}")
+    return group
+
+
+def requests_rules(
+    parent: Component, port: int, *, front: aws.ec2.SecurityGroup, group_id: pulumi.Input[str], whose: str
+) -> None:
+    """Let requests out of a load balancer and into a group, at one port.
+
+    The rules are called after the port, so that what listens on the old one is still reached while a change of port is
+    rolled out.
+    """
+    suffix = f"requests-{port}"
     aws.vpc.SecurityGroupIngressRule(
-        parent.child_name(requests),
-        security_group_id=group.id,
+        parent.child_name(suffix),
+        security_group_id=group_id,
         description="Requests from the load balancer",
         ip_protocol="tcp",
         from_port=port,
         to_port=port,
         referenced_security_group_id=front.id,
-        tags=parent.tags(requests),
+        tags=parent.tags(suffix),
         opts=parent.opts(),
     )
     aws.vpc.SecurityGroupEgressRule(
-        parent.child_name(requests),
+        parent.child_name(suffix),
         security_group_id=front.id,
-        description=f"Requests to tasks of {parent.name}",
+        description=f"Requests to {whose}",
         ip_protocol="tcp",
         from_port=port,
         to_port=port,
-        referenced_security_group_id=group.id,
-        tags=parent.tags(requests),
+        referenced_security_group_id=group_id,
+        tags=parent.tags(suffix),
         opts=parent.opts(),
     )
-    connect(parent, args.links, group, who=f"Tasks of {parent.name}")
-    return group
 
 
 def target_group(
