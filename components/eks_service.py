@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from components.base import Component
+from components.eks_traffic import probe_value
 from components.eks_values import PodRollout, values
 from components.fargate_traffic import HealthCheck, probe_rule, target_group
 from components.iam import Grant, grant, pod_trust_policy
@@ -28,11 +29,6 @@ CHART = "charts/service"
 _ROLLOUT_SECONDS = 900
 _RELEASES_KEPT = 10
 _RESTRICTED = "restricted"
-
-
-def probe_value(name: str) -> str:
-    """Return what the probe header says for a service's pods; its tasks on Fargate have the name alone."""
-    return f"{name}/eks"
 
 
 class EksService(Component):

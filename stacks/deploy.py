@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
 from components.cluster import Cluster
-from components.eks_cluster import EksCluster
-from components.eks_service import EksService
 from components.fargate_rollout import Production
 from components.fargate_service import FargateService
 from components.front_door import FrontDoor
@@ -36,6 +35,11 @@ from stacks.mapping import (
 )
 from stacks.places import check_places
 from stacks.settings import Compute, StackSettings
+
+# The SDKs of eks and kubernetes take a tenth of a second to load; only stacks with a cluster wait for them.
+if TYPE_CHECKING:
+    from components.eks_cluster import EksCluster
+    from components.eks_service import EksService
 
 Outputs = dict[str, pulumi.Input[object]]
 
@@ -137,6 +141,8 @@ def _eks_cluster(
     settings = resolved.settings
     if not runs(settings, Compute.EKS):
         return None
+    from components.eks_cluster import EksCluster  # noqa: PLC0415
+
     container, wanted = settings.container, settings.container.kubernetes
     return EksCluster(
         f"{resolved.stack}-eks",
@@ -220,6 +226,8 @@ def _compute(
         )
     balancer = base.front_door.load_balancer
     if compute is Compute.EKS and base.eks_cluster is not None and balancer is not None:
+        from components.eks_service import EksService  # noqa: PLC0415
+
         return EksService(
             base.name(name),
             args,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from components.eks_service import probe_value
+from components.eks_traffic import probe_value
 from components.fargate_traffic import probe_priority
 from components.rest_api import STAGE
 from components.route import DEEPEST_PATH, priority
