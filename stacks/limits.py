@@ -13,11 +13,20 @@ from typing import Final
 from stacks.settings import Compute, FrontDoorKind
 
 _LAMBDA: Final = frozenset({Compute.LAMBDA})
+_FARGATE: Final = frozenset({Compute.FARGATE})
+_EKS: Final = frozenset({Compute.EKS})
 _ANY: Final = frozenset(Compute)
 _AWS: Final = "https://docs.aws.amazon.com"
 _FUNCTION_QUOTAS: Final = f"{_AWS}/lambda/latest/dg/gettingstarted-limits.html"
 _API_QUOTAS: Final = f"{_AWS}/apigateway/latest/developerguide/http-api-quotas.html"
 _REST_QUOTAS: Final = f"{_AWS}/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"
+_FUNCTION_LIFE: Final = f"{_AWS}/lambda/latest/dg/lambda-runtime-environment.html"
+_FUNCTION_FAQ: Final = "https://aws.amazon.com/lambda/faqs/"
+_WEBSOCKET_APIS: Final = f"{_AWS}/apigateway/latest/developerguide/apigateway-websocket-api.html"
+_TASK_DISK: Final = f"{_AWS}/AmazonECS/latest/developerguide/fargate-task-storage.html"
+_OUR_FUNCTION: Final = "components/lambda_service.py"
+_OUR_CHART: Final = "charts/service/values.yaml"
+_NO_UPGRADE: Final = "upgrades no connection; WebSockets take an API of another kind"
 _FUNCTION_TARGETS: Final = f"{_AWS}/elasticloadbalancing/latest/application/lambda-functions.html"
 
 
@@ -64,124 +73,39 @@ class Way(StrEnum):
 _APIS: Final = {FrontDoorKind.HTTP_API: Way.HTTP_API, FrontDoorKind.REST_API: Way.REST_API}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Limit:
-    """The most that is possible, 0 for not at all; for these computes, and by one way or by any."""
+    """The most that is possible, 0 for not at all: for these computes, and by one way or by any."""
 
     ability: Ability
     most: int
+    computes: frozenset[Compute]
+    way: Way | None
     why: str
     source: str
-    computes: frozenset[Compute] = _ANY
-    way: Way | None = None
 
 
+_P, _T, _D, _W, _B, _I = Ability
 LIMITS: Final[tuple[Limit, ...]] = (
+    Limit(_P, 6, _LAMBDA, None, "a function takes and returns 6 MB", _FUNCTION_QUOTAS),
     Limit(
-        ability=Ability.PAYLOAD,
-        most=6,
-        why="a function takes and returns 6 MB",
-        source=_FUNCTION_QUOTAS,
-        computes=_LAMBDA,
+        _P, 1, _LAMBDA, Way.BALANCER, "a load balancer hands a function 1 MB and takes no more back", _FUNCTION_TARGETS
     ),
+    Limit(_P, 10, _ANY, Way.HTTP_API, "an HTTP API passes on 10 MB", _API_QUOTAS),
+    Limit(_P, 10, _ANY, Way.REST_API, "a REST API passes on 10 MB", _REST_QUOTAS),
     Limit(
-        ability=Ability.PAYLOAD,
-        most=1,
-        why="a load balancer hands a function 1 MB and takes no more back",
-        source=_FUNCTION_TARGETS,
-        computes=_LAMBDA,
-        way=Way.BALANCER,
+        _T, 900, _ANY, None, "a function runs for 15 minutes, and settings hold every compute to that", _FUNCTION_QUOTAS
     ),
-    Limit(
-        ability=Ability.PAYLOAD,
-        most=10,
-        why="an HTTP API passes on 10 MB",
-        source=_API_QUOTAS,
-        way=Way.HTTP_API,
-    ),
-    Limit(
-        ability=Ability.PAYLOAD,
-        most=10,
-        why="a REST API passes on 10 MB",
-        source=_REST_QUOTAS,
-        way=Way.REST_API,
-    ),
-    Limit(
-        ability=Ability.TIMEOUT,
-        most=900,
-        why="a function runs for 15 minutes, and settings hold every compute to that",
-        source=_FUNCTION_QUOTAS,
-    ),
-    Limit(
-        ability=Ability.TIMEOUT,
-        most=29,
-        why="an HTTP API gives up after 30 seconds",
-        source=_API_QUOTAS,
-        way=Way.HTTP_API,
-    ),
-    Limit(
-        ability=Ability.TIMEOUT,
-        most=29,
-        why="a REST API gives up after 29 seconds",
-        source=_REST_QUOTAS,
-        way=Way.REST_API,
-    ),
-    Limit(
-        ability=Ability.DISK,
-        most=512,
-        why="a function has 512 MB in /tmp, and they go with its instance",
-        source="components/lambda_service.py",
-        computes=_LAMBDA,
-    ),
-    Limit(
-        ability=Ability.DISK,
-        most=20_000,
-        why="a task has 20 GB, from which its image takes its part",
-        source=f"{_AWS}/AmazonECS/latest/developerguide/fargate-task-storage.html",
-        computes=frozenset({Compute.FARGATE}),
-    ),
-    Limit(
-        ability=Ability.DISK,
-        most=64,
-        why="the chart gives a pod 64 MB in /tmp",
-        source="charts/service/values.yaml",
-        computes=frozenset({Compute.EKS}),
-    ),
-    Limit(
-        ability=Ability.WEBSOCKETS,
-        most=0,
-        why="a function answers one request and keeps no connection",
-        source=_FUNCTION_TARGETS,
-        computes=_LAMBDA,
-    ),
-    Limit(
-        ability=Ability.WEBSOCKETS,
-        most=0,
-        why="an HTTP API upgrades no connection; WebSockets take an API of another kind",
-        source=f"{_AWS}/apigateway/latest/developerguide/apigateway-websocket-api.html",
-        way=Way.HTTP_API,
-    ),
-    Limit(
-        ability=Ability.WEBSOCKETS,
-        most=0,
-        why="a REST API upgrades no connection; WebSockets take an API of another kind",
-        source=f"{_AWS}/apigateway/latest/developerguide/apigateway-websocket-api.html",
-        way=Way.REST_API,
-    ),
-    Limit(
-        ability=Ability.BACKGROUND,
-        most=0,
-        why="a function is frozen once it has answered",
-        source=f"{_AWS}/lambda/latest/dg/lambda-runtime-environment.html",
-        computes=_LAMBDA,
-    ),
-    Limit(
-        ability=Ability.ICMP,
-        most=0,
-        why="a function may open TCP and UDP sockets only",
-        source="https://aws.amazon.com/lambda/faqs/",
-        computes=_LAMBDA,
-    ),
+    Limit(_T, 29, _ANY, Way.HTTP_API, "an HTTP API gives up after 30 seconds", _API_QUOTAS),
+    Limit(_T, 29, _ANY, Way.REST_API, "a REST API gives up after 29 seconds", _REST_QUOTAS),
+    Limit(_D, 512, _LAMBDA, None, "a function has 512 MB in /tmp, and they go with its instance", _OUR_FUNCTION),
+    Limit(_D, 20_000, _FARGATE, None, "a task has 20 GB, from which its image takes its part", _TASK_DISK),
+    Limit(_D, 64, _EKS, None, "the chart gives a pod 64 MB in /tmp", _OUR_CHART),
+    Limit(_W, 0, _LAMBDA, None, "a function answers one request and keeps no connection", _FUNCTION_TARGETS),
+    Limit(_W, 0, _ANY, Way.HTTP_API, f"an HTTP API {_NO_UPGRADE}", _WEBSOCKET_APIS),
+    Limit(_W, 0, _ANY, Way.REST_API, f"a REST API {_NO_UPGRADE}", _WEBSOCKET_APIS),
+    Limit(_B, 0, _LAMBDA, None, "a function is frozen once it has answered", _FUNCTION_LIFE),
+    Limit(_I, 0, _LAMBDA, None, "a function may open TCP and UDP sockets only", _FUNCTION_FAQ),
 )
 
 
