@@ -74,8 +74,10 @@ def _is_about(plan: Plan, change: Change, stage: Stage, move: Move, *, behind_ap
         # The key of a cluster encrypts what is in that cluster, and nothing else.
         return stage is Stage.REMOVE and change.type == _KEY and _within(change, _CLUSTERS)
     owner = plan.changes.get(plan.component_of(change.urn))
-    own = owner is not None and owner.name in {f"{move.stack}-{name}" for name in move.origins}
-    is_way = own and _within(change, ("Route",))
+    names = tuple(f"{move.stack}-{name}" for name in move.origins)
+    own = owner is not None and owner.name in names
+    # A REST API is made as a whole, with what lets it call functions.
+    is_way = (own and _within(change, ("Route",))) or (_within(change, ("RestApi",)) and change.name.endswith(names))
     match stage:
         case Stage.BESIDE:
             return is_way and change.type in _WAYS

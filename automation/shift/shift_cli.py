@@ -21,7 +21,8 @@ from automation.shift.hand import Hand
 from automation.shift.live import read_live
 from automation.shift.measure import Meter
 from automation.shift.report import Report
-from automation.shift.run import Shift, Wish
+from automation.shift.run import Shift
+from automation.shift.walk import Wish
 from stacks.settings import Compute
 
 _UNMEASURED = (

@@ -157,6 +157,22 @@ def has_ended(move: Move, settings: StackSettings) -> bool:
     return all(settings.computes_of(name) == {move.target: ALL} for name in move.origins)
 
 
+def has_moved(move: Move, live: Mapping[str, Live]) -> bool:
+    """Tell whether any traffic goes where it shall go."""
+    return any(live[name].weights.get(move.target, 0) for name in move.origins)
+
+
+def turned(move: Move, settings: StackSettings) -> Move | None:
+    """Return the move that goes back, if all that moved came from one compute."""
+    origins = set(move.origins.values())
+    if len(origins) != 1:
+        return None
+    origin = origins.pop()
+    others = [name for name in settings.services if name not in move.origins]
+    whole = all(settings.compute_of(name) is origin for name in others)
+    return Move(stack=move.stack, target=origin, origins=dict.fromkeys(move.origins, move.target), whole_stack=whole)
+
+
 def ways_on(stack: str) -> str:
     """Say what a person can do with a shift that is under way."""
     return f"Go on: modeshift shift --stack {stack} --resume. Take it back: modeshift shift --stack {stack} --back."

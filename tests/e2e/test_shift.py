@@ -181,7 +181,9 @@ def test_a_shift_killed_at_every_step_goes_on_to_its_end(stack: Workspace) -> No
     settled(stack, ended, before.replace("serverless\n", "container\n"), "fargate")
 
 
-@pytest.mark.parametrize(("token", "on"), [(TASKS, "create"), (RULE, "update")], ids=["making", "moving"])
+@pytest.mark.parametrize(
+    ("token", "on"), [(TASKS, "create"), (RULE, "update"), (FUNCTION, "delete")], ids=["making", "moving", "removing"]
+)
 def test_a_shift_killed_at_every_step_can_be_taken_back(stack: Workspace, token: str, on: str) -> None:
     before = file(stack).read_text()
     chaos.fault(stack, "hang", token, on=on, seconds=2)
@@ -193,21 +195,3 @@ def test_a_shift_killed_at_every_step_can_be_taken_back(stack: Workspace, token:
         # On another machine, the file is as it was.
         file(stack).write_text(before)
     settled(stack, stack.modeshift(*SHIFT, "--back"), before, "lambda")
-
-
-def test_a_shift_killed_while_it_removes_the_old_compute_can_be_gone_back_on(stack: Workspace) -> None:
-    before = file(stack).read_text()
-    chaos.fault(stack, "hang", FUNCTION, on="delete", seconds=2)
-    with chaos.started(stack, *SHIFT, *NOW, "--to", "fargate") as run:
-        chaos.struck(stack, _PATIENCE_SECONDS)
-        killed(stack, run)
-    chaos.clear_faults(stack)
-    refused = stack.modeshift(*SHIFT, "--back")
-    assert refused.code == 2, refused
-    assert "all traffic is on fargate, and there is but a rest of lambda" in words(refused.stdout)
-    settled(
-        stack,
-        stack.modeshift("shift", "--stack", "dev", "--yes", "--steps", "100", *NOW, "--to", "lambda"),
-        before,
-        "lambda",
-    )

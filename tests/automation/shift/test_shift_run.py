@@ -21,8 +21,9 @@ from automation.shift.guard import Stage
 from automation.shift.judge import Health, Interval, Sample
 from automation.shift.live import Group, Live
 from automation.shift.report import Report
-from automation.shift.run import Shift, Wish
+from automation.shift.run import Shift
 from automation.shift.steps import Move
+from automation.shift.walk import Wish
 from stacks.files import parse_stack_file
 from stacks.live_traffic import Traffic
 from stacks.load import resolve
@@ -253,12 +254,37 @@ def test_back_from_a_shift_about_to_end_restores_the_file(desk: Desk) -> None:
     assert (desk.hand.text, desk.hand.own) == (TEXT, LAMBDA)
 
 
-def test_a_rest_is_removed_and_not_gone_back_on(desk: Desk) -> None:
-    desk.hand.text, desk.hand.own = TEXT.replace("serverless", "container"), LAMBDA
-    live = desk.hand.live()["netprobe"]
-    both = Live(traffic=live.traffic, own=LAMBDA, computes=frozenset({LAMBDA, FARGATE}))
-    desk.hand.live = lambda: {"netprobe": both}  # type: ignore[method-assign]
-    with pytest.raises(UserError, match="there is but a rest of lambda"):
-        desk.run().back()
+def rest(desk: Desk, own: Compute) -> None:
+    """A shift to fargate was killed while it removed what is left of lambda."""
+    desk.hand.text, desk.hand.own = TEXT.replace("serverless", "container"), own
+    desk.hand.tag, plain = Traffic({own.value: 100}), desk.hand.live
+
+    def live() -> dict[str, Live]:
+        if desk.hand.trace:
+            return plain()
+        one = plain()["netprobe"]
+        return {"netprobe": Live(traffic=one.traffic, own=own, computes=frozenset({LAMBDA, FARGATE}))}
+
+    desk.hand.live = live  # type: ignore[method-assign]
+
+
+def test_a_rest_is_removed_by_going_on(desk: Desk) -> None:
+    rest(desk, LAMBDA)
     assert desk.run().forward(resume=True) is Exit.DONE
     assert desk.hand.trace == ["remove 100"]
+
+
+def test_a_rest_is_removed_and_made_anew_by_going_back(desk: Desk) -> None:
+    rest(desk, LAMBDA)
+    assert desk.run().back() is Exit.DONE
+    assert desk.hand.trace == ["remove 100", "beside 100", "move 0", "remove 0"]
+    assert (desk.hand.text, desk.hand.own) == (TEXT, LAMBDA)
+
+
+def test_a_rest_that_may_be_a_beginning_is_asked_about(desk: Desk) -> None:
+    rest(desk, FARGATE)
+    with pytest.raises(UserError) as refused:
+        desk.run().back()
+    assert refused.value.message == "All traffic is on fargate, and there is but a rest of lambda."
+    assert "--to lambda" in refused.value.hint
+    assert desk.hand.trace == []

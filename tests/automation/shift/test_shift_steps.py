@@ -255,6 +255,18 @@ def part(kind: str) -> str:
 
 FUNCTION = ("delete", part("LambdaService"), "aws:lambda/function:Function", "dev-web")
 DIRECT = ("delete", part("Route"), "aws:apigatewayv2/integration:Integration", "dev-web/lambda")
+REST_CALLER = (
+    "delete",
+    part("FrontDoor"),
+    f"{part('RestApi')}$aws:lambda/permission:Permission",
+    "dev-front-door/dev-web",
+)
+REST_PICTURE = (
+    "replace",
+    part("FrontDoor"),
+    f"{part('RestApi')}$aws:apigateway/deployment:Deployment",
+    "dev-front-door",
+)
 LINK = (
     "delete",
     part("FrontDoor"),
@@ -281,6 +293,8 @@ RULE_CHANGE = ("update", part("Route"), RULE, "dev-web")
     ("stage", "changes", "strangers"),
     [
         (Stage.BESIDE, (DIRECT, RULE_CHANGE), []),
+        (Stage.BESIDE, (REST_CALLER, REST_PICTURE), []),
+        (Stage.MOVE, (REST_CALLER,), ["dev-front-door-dev-web"]),
         (Stage.BESIDE, (FUNCTION, SUBNET), ["dev-network-a", "dev-web"]),
         (Stage.MOVE, (RULE_CHANGE,), []),
         (Stage.MOVE, (DIRECT,), ["dev-web-lambda"]),
@@ -295,6 +309,8 @@ RULE_CHANGE = ("update", part("Route"), RULE, "dev-web")
     ],
     ids=[
         "way",
+        "REST",
+        "REST late",
         "old one early",
         "rule",
         "way late",
