@@ -70,7 +70,8 @@ def shift(
             except UserError as error:
                 problem, code = error, error.code
                 screen.problem(error)
-            screen.document(_document(session, report, problem, code))
+            if as_json:
+                screen.document(_document(session, report, problem, code))
         raise typer.Exit(code)
 
 
