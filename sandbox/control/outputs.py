@@ -56,8 +56,10 @@ def planned_create(kind: ResourceType, region: str, inputs: Values) -> Values:
     for name in (*kind.computed, *kind.recompute, *(path[0] for path, _ in kind.unset if len(path) == 1)):
         outputs.setdefault(name, UNKNOWN)
     for path, _ in kind.unset:
-        for _, block in paths.blocks(outputs, path) if len(path) > 1 else ():
-            block.setdefault(path[-1], UNKNOWN)
+        *outer, name = path
+        if outer:
+            for _, block in paths.blocks(outputs, path):
+                block.setdefault(name, UNKNOWN)
     return outputs
 
 
