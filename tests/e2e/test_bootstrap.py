@@ -126,6 +126,9 @@ def test_an_oidc_provider_that_exists_is_used(workspace: Workspace) -> None:
     settings(workspace, oidcProvider=arn)
     assert workspace.modeshift("bootstrap", "--yes", "--json").code == 0
     assert resources(workspace, "OpenIdConnectProvider") == []
-    for role in resources(workspace, "Role"):
-        statement = json.loads(role["outputs"]["assumeRolePolicy"])["Statement"][0]
-        assert statement["Principal"] == {"Federated": arn}
+    trusted = [
+        json.loads(role["outputs"]["assumeRolePolicy"])["Statement"][0]["Principal"]
+        for role in resources(workspace, "Role")
+    ]
+    assert {"Service": "apigateway.amazonaws.com"} in trusted
+    assert {each["Federated"] for each in trusted if "Federated" in each} == {arn}
