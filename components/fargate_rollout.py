@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pulumi
 import pulumi_aws as aws
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 Strategy = Literal["rolling", "canary", "linear", "blue-green"]
 
-Production = Callable[[Sequence[Weighted]], aws.lb.ListenerRule]
-"""Makes the rule by which these targets get a service's traffic, before there are tasks."""
-
 _STRATEGIES = {"canary": "CANARY", "linear": "LINEAR", "blue-green": "BLUE_GREEN"}
 _ALL = 100
 _STARTING_MINUTES = 20
+
+
+class Production(Protocol):
+    """Makes the rule by which these targets get a service's traffic, before there are tasks."""
+
+    # Not a plain `Callable`, which would load the SDK of load balancers wherever none is wanted.
+    def __call__(self, targets: Sequence[Weighted], /) -> aws.lb.ListenerRule: ...
 
 
 @dataclass(frozen=True, kw_only=True)

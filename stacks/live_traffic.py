@@ -11,13 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import grpc
-import pulumi
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
-from pulumi.runtime.settings import get_monitor
-
 from stacks.errors import Problem, SettingsError
 from stacks.keys import dotted
 from stacks.load import Resolved
@@ -27,10 +20,8 @@ TAG: Final = "modeshift:shift"
 """Tag of the production rule while a shift is under way."""
 
 _FORM: Final = re.compile(r"step (\d+): (.+)")
-_READ: Final = "pulumi:pulumi:readStackResourceOutputs"
 _RULE: Final = "aws:lb/listenerRule:ListenerRule"
 _STACK: Final = "pulumi:pulumi:Stack"
-_NO_ORGANIZATION: Final = "organization"
 _ALL: Final = 100
 
 
@@ -72,31 +63,6 @@ def wanted(resolved: Resolved, service: str) -> Traffic:
     shift = resolved.settings.services[service].shift
     weights = {compute.value: weight for compute, weight in resolved.settings.computes_of(service).items()}
     return Traffic(weights, None if shift is None else shift.step)
-
-
-def read_live(stack: str) -> dict[str, Traffic]:
-    """Return who gets the traffic of which service, asking the engine for the stack's last state; 30 ms, no cloud call.
-
-    The call is made without the SDK's own `invoke`, which would turn every reference to a resource in that state into a
-    resource of this run.
-
-    Raises:
-        pulumi.RunError: The engine cannot read its state.
-
-    """
-    monitor = get_monitor()
-    if monitor is None:
-        return {}  # a program without an engine has no state
-    organization, arguments = pulumi.get_organization(), Struct()
-    # A state file knows no organization, and a short name would be looked for in the person's own.
-    within = "" if organization == _NO_ORGANIZATION else f"{organization}/{pulumi.get_project()}/"
-    arguments["stackName"] = f"{within}{stack}"
-    try:
-        answer = monitor.Invoke(ResourceInvokeRequest(tok=_READ, args=arguments, acceptResources=False))
-    except grpc.RpcError as error:
-        msg = f"The last state of stack {stack} cannot be read: {error}"
-        raise pulumi.RunError(msg) from None
-    return live_in(stack, MessageToDict(getattr(answer, "return")).get("outputs", {}))
 
 
 def live_in(stack: str, state: Mapping[str, Any]) -> dict[str, Traffic]:

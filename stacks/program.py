@@ -13,7 +13,8 @@ from stacks.bundle import BundleError
 from stacks.catalog import read_catalog
 from stacks.deploy import deploy
 from stacks.errors import SettingsError
-from stacks.live_traffic import read_live, settled, taken_from_ecs
+from stacks.last_state import read_last_state
+from stacks.live_traffic import live_in, settled, taken_from_ecs
 from stacks.load import neighbours, resolve, stack_file
 
 
@@ -35,7 +36,7 @@ def main() -> None:
             neighbours=neighbours(root, stack),
             catalog=read_catalog(root),
         )
-        live = read_live(stack)
+        live = live_in(stack, read_last_state(stack))
         wanted = settled(resolved, live)
         for warning in taken_from_ecs(wanted, live):
             pulumi.log.warn(warning)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pulumi.runtime.proto.provider_pb2 import InvokeResponse
 from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
 
-from stacks import live_traffic
+from stacks import last_state
 from stacks.errors import Problem, SettingsError
 from stacks.live_traffic import TAG, Traffic, live_in, settled, taken_from_ecs
 from stacks.load import Resolved
@@ -224,10 +224,10 @@ class Engine:
 @pytest.mark.parametrize(("organization", "name"), [("organization", "dev"), ("acme", "acme/modeshift/dev")])
 def test_the_engine_is_asked_for_this_very_stack(monkeypatch: pytest.MonkeyPatch, organization: str, name: str) -> None:
     engine = Engine(state("step 3: lambda=50 fargate=50"))
-    monkeypatch.setattr(live_traffic, "get_monitor", lambda: engine)
+    monkeypatch.setattr(last_state, "get_monitor", lambda: engine)
     monkeypatch.setattr(pulumi, "get_organization", lambda: organization)
     monkeypatch.setattr(pulumi, "get_project", lambda: "modeshift")
-    assert live_traffic.read_live("dev") == {"netprobe": Traffic(NEW, 3)}
+    assert live_in("dev", last_state.read_last_state("dev")) == {"netprobe": Traffic(NEW, 3)}
     (request,) = engine.asked
     assert request.args["stackName"] == name
     # Otherwise every reference in the state becomes a resource of this run.
@@ -235,6 +235,6 @@ def test_the_engine_is_asked_for_this_very_stack(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_state_that_cannot_be_read_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_traffic, "get_monitor", lambda: Engine(grpc.RpcError("no backend client")))
+    monkeypatch.setattr(last_state, "get_monitor", lambda: Engine(grpc.RpcError("no backend client")))
     with pytest.raises(pulumi.RunError, match="state of stack dev cannot be read: no backend client"):
-        live_traffic.read_live("dev")
+        last_state.read_last_state("dev")
