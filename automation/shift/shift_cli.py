@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,14 +16,10 @@ from automation.errors import Exit, UserError
 from automation.options import CloudOption, Json, Yes
 from automation.project import choose_stacks, find_project
 from automation.screen import Screen
-from automation.shift import steps
-from automation.shift.hand import Hand
-from automation.shift.live import read_live
-from automation.shift.measure import Meter
-from automation.shift.report import Report
-from automation.shift.run import Shift
-from automation.shift.walk import Wish
 from stacks.settings import Compute
+
+if TYPE_CHECKING:
+    from automation.shift.report import Report
 
 _UNMEASURED = (
     "Nothing runs in the sandbox, so nothing is measured: health and metrics are what "
@@ -45,6 +41,14 @@ def shift(
     as_json: Json = False,
 ) -> None:
     """Move services to another compute step by step, watch each step, and go back when it gets worse."""
+    # What moves traffic is loaded by the command that does.
+    from automation.shift import steps  # noqa: PLC0415
+    from automation.shift.hand import Hand  # noqa: PLC0415
+    from automation.shift.measure import Meter  # noqa: PLC0415
+    from automation.shift.report import Report  # noqa: PLC0415
+    from automation.shift.run import Shift  # noqa: PLC0415
+    from automation.shift.walk import Wish  # noqa: PLC0415
+
     screen = Screen.open(as_json)
     with screen.errors():
         if resume and back:
@@ -77,6 +81,8 @@ def shift(
 
 def _document(session: Session, report: Report, problem: UserError | None, code: Exit) -> dict[str, object]:
     """Return what happened, and where the traffic is now."""
+    from automation.shift.live import read_live  # noqa: PLC0415
+
     live = read_live(session)
     return {
         "stack": session.stack,

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from sandbox.control.errors import DamagedAccountError, Refusal
 from sandbox.control.store import Store, set_aside
-from sandbox.control.wire import Value, Values
+
+if TYPE_CHECKING:
+    from sandbox.control.wire import Value, Values
 
 _SELECT = "SELECT key, type, region, id, urn, inputs, outputs FROM resources"
 

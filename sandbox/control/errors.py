@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from google.protobuf.struct_pb2 import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a mistake of ours
