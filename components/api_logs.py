@@ -1,4 +1,4 @@
-"""What lets the REST APIs of an account write logs."""
+"""The access logs of APIs, and what lets those of REST APIs be written."""
 
 from __future__ import annotations
 
@@ -57,3 +57,18 @@ class ApiLogs(Component):
                 opts=self.opts(depends_on=[attached]),
             )
         self.register_outputs({"roleArn": role.arn})
+
+
+def access_log_group(
+    parent: Component, name: str, retention_days: int, key_arn: pulumi.Input[str] | None
+) -> aws.cloudwatch.LogGroup:
+    """Create the group of an API's access log; `name` tells it from those of other APIs."""
+    return aws.cloudwatch.LogGroup(
+        parent.child_name(),
+        # Below this path the service's permission to write does not count against the account's policy size.
+        name=f"/aws/vendedlogs/apis/{name}",
+        retention_in_days=retention_days,
+        kms_key_id=key_arn,
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )

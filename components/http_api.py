@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.api_logs import access_log_group
 from components.base import Component
 from components.load_balancer import LoadBalancer
 from components.network import Network
@@ -79,7 +80,7 @@ class HttpApi(Component):
             tags=self.tags(),
             opts=self.opts(),
         )
-        log_group = self._log_group(log_retention_days, key_arn) if access_logs else None
+        log_group = access_log_group(self, name, log_retention_days, key_arn) if access_logs else None
         self.log_group_name = None if log_group is None else log_group.name
         self.stage = aws.apigatewayv2.Stage(
             self.child_name(),
@@ -98,17 +99,6 @@ class HttpApi(Component):
         )
         self.url: pulumi.Output[str] = self.api.api_endpoint
         self.register_outputs({"url": self.url, "apiId": self.api.id})
-
-    def _log_group(self, retention_days: int, key_arn: pulumi.Input[str] | None) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            self.child_name(),
-            # Below this path the service's permission to write does not count against the account's policy size.
-            name=f"/aws/vendedlogs/apis/{self.name}",
-            retention_in_days=retention_days,
-            kms_key_id=key_arn,
-            tags=self.tags(),
-            opts=self.opts(),
-        )
 
 
 class PrivateLink(Component):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.api_logs import access_log_group
 from components.base import Component
 from components.http_api import Throttle
 from components.load_balancer import LoadBalancer
@@ -121,7 +122,8 @@ class RestApi(Component):
             tags=self.tags(),
             opts=self.opts(),
         )
-        log_group = self._log_group(log_retention_days, key_arn) if access_logs else None
+        # Not the log of an HTTP API, so that a change of kind finds the name free.
+        log_group = access_log_group(self, f"{name}-rest", log_retention_days, key_arn) if access_logs else None
         self.log_group_name = None if log_group is None else log_group.name
         deployment = aws.apigateway.Deployment(
             self.child_name(),
@@ -174,17 +176,6 @@ class RestApi(Component):
             for route in routes
             if isinstance(route.target, LambdaTarget)
         ]
-
-    def _log_group(self, retention_days: int, key_arn: pulumi.Input[str] | None) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            self.child_name(),
-            # Not that of an HTTP API, so that a change of kind finds the name free.
-            name=f"/aws/vendedlogs/apis/{self.name}-rest",
-            retention_in_days=retention_days,
-            kms_key_id=key_arn,
-            tags=self.tags(),
-            opts=self.opts(),
-        )
 
 
 def _digest(definition: str) -> str:
