@@ -203,10 +203,11 @@ def _running(pid: int) -> bool:
     """Tell whether a process runs; one that is dead and not yet collected does not."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat")
+        # It may be collected between any two of these calls.
+        return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def _assert_ended(pids: list[int]) -> None:
@@ -219,11 +220,11 @@ def _assert_ended(pids: list[int]) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_the_program_ends_with_its_engine(project: _Project, port: int, number: signal.Signals) -> None:
     project.write(_BUSY)
-    engine = project.start(port, "preview")
-    pids = _pids(project.root)
-    engine.send_signal(number)
-    _assert_ended(pids)
-    output, _ = engine.communicate(timeout=_PATIENCE)
+    with project.start(port, "preview") as engine:
+        pids = _pids(project.root)
+        engine.send_signal(number)
+        _assert_ended(pids)
+        output, _ = engine.communicate(timeout=_PATIENCE)
     assert "Traceback" not in output
 
 
