@@ -62,7 +62,7 @@ verify-aws: setup ## deploy dev to your AWS account, check it, destroy it (costs
 	@$(BIN)/modeshift verify-aws
 
 lock: setup ## lock the newest allowed versions of everything
-	@$(LOCK) --upgrade --extra dev pyproject.toml requirements/app.in requirements/telemetry.in -o requirements/dev.txt
+	@$(LOCK) --upgrade --extra dev --extra sandbox pyproject.toml requirements/app.in requirements/telemetry.in -o requirements/dev.txt
 	@$(LOCK) -c requirements/dev.txt requirements/app.in -o requirements/app.txt
 	@$(LOCK) -c requirements/dev.txt requirements/app.in requirements/telemetry.in -o requirements/telemetry.txt
 	@echo uv | $(LOCK) --no-annotate -c requirements/dev.txt - -o requirements/uv.txt
