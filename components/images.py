@@ -9,12 +9,9 @@ def container_image(name: str, args: ServiceArgs, kind: str) -> ImageArtifact:
     """Return the image of a service that runs as `kind`, as in `a Fargate service`.
 
     Raises:
-        ValueError: The service is a zip, or has work that nothing would be started for.
+        ValueError: The service is a zip.
 
     """
-    if unserved := [part for part in ("triggers", "worker", "migrations") if getattr(args, part)]:
-        msg = f"{name}: {kind} answers requests and runs no {', '.join(unserved)}. Leave it out."
-        raise ValueError(msg)
     if isinstance(args.artifact, ImageArtifact):
         return args.artifact
     msg = f"{name}: {kind} runs an image and was given the zip {args.artifact.path}; give it an image by digest."

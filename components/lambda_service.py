@@ -239,15 +239,15 @@ def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfi
 
 
 def _check(name: str, args: ServiceArgs, options: LambdaOptions) -> None:
-    """Refuse what AWS would refuse half-way through, and what no function would be started for.
+    """Refuse what AWS would refuse half-way through.
 
     Raises:
         ValueError: The arguments do not go together.
 
     """
     problems: list[str] = []
-    if unserved := [part for part in ("triggers", "worker", "migrations", "volumes") if getattr(args, part)]:
-        problems.append(f"a Lambda service answers requests and has no {', '.join(unserved)}")
+    if args.volumes:
+        problems.append("a Lambda service mounts no volumes")
     if options.snap_start and options.provisioned_concurrency:
         problems.append("SnapStart and provisioned concurrency exclude each other; choose one")
     if options.snap_start and isinstance(args.artifact, ImageArtifact):

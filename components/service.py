@@ -63,22 +63,31 @@ class Statement:
     conditions: Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]] = field(default_factory=dict)
 
 
-class Link(Protocol):
-    """Something a service uses: the environment, permissions and network rules it brings, the same in every mode.
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A file system mounted at `path`, through an EFS access point."""
 
-    `name` tells the links of one service apart and stays when others come and go.
+    name: str
+    path: str
+    access_point_arn: pulumi.Input[str]
+    file_system_id: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Something a service uses: what it brings of environment, permissions and network rules, the same in every mode.
+
+    `name` tells the links of one service apart and stays when others come and go. What has an address in the network
+    listens at `port` for the members of other groups that `security_group_id` lets in.
     """
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def environment(self) -> Mapping[str, pulumi.Input[str]]: ...
-    @property
-    def statements(self) -> Sequence[Statement]: ...
-    @property
-    def security_group_id(self) -> pulumi.Input[str] | None: ...
-    @property
-    def port(self) -> int | None: ...
+    name: str
+    environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    secrets: Sequence[SecretRef] = ()
+    statements: Sequence[Statement] = ()
+    volumes: Sequence[Volume] = ()
+    security_group_id: pulumi.Input[str] | None = None
+    port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,30 +134,10 @@ class Scaling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trigger:
-    """What feeds a service besides HTTP: `source` is the ARN of a queue, bucket, schedule or stream."""
-
-    kind: Literal["queue", "bucket", "schedule", "stream"]
-    source: pulumi.Input[str]
-    batch_size: int = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Volume:
-    """A file system mounted at `path`, through an EFS access point."""
-
-    name: str
-    path: str
-    access_point_arn: pulumi.Input[str]
-    file_system_id: pulumi.Input[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ServiceArgs:
     """Everything a compute needs to run one service, whatever the compute.
 
     `timeout` is the longest request in seconds; `port` and `health_path` reach the app as PORT and HEALTH_PATH.
-    `worker` names the command for work without HTTP; `migrations` the command run once before a release.
     """
 
     artifact: ZipArtifact | ImageArtifact
@@ -164,10 +153,7 @@ class ServiceArgs:
     timeout: int = 28
     log_retention_days: int = 7
     key_arn: pulumi.Input[str] | None = None
-    triggers: Sequence[Trigger] = ()
-    worker: Sequence[str] = ()
     volumes: Sequence[Volume] = ()
-    migrations: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,6 @@ from components.service import (
     ServiceArgs,
     Size,
     Statement,
-    Trigger,
     Volume,
     ZipArtifact,
 )
@@ -270,8 +269,6 @@ def test_without_insights_no_alarm_waits_for_their_metric(deploy_eks: Callable[.
     ("args", "why"),
     [
         ({"artifact": ZipArtifact(path="app.zip", sha256="x")}, "an EKS service runs an image"),
-        ({"worker": ["run"]}, "runs no worker"),
-        ({"triggers": [Trigger(kind="queue", source="arn")]}, "runs no triggers"),
         ({"volumes": [Volume(name="v", path="/v", access_point_arn="a", file_system_id="f")]}, "mounts no volumes"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.fargate_rollout import Rollout
 from components.fargate_service import FargateService
 from components.fargate_traffic import PROBE_PRIORITIES, HealthCheck, probe_priority
-from components.service import IpTarget, Scaling, SecretRef, ServiceArgs, Statement, Trigger, ZipArtifact
+from components.service import IpTarget, Scaling, SecretRef, ServiceArgs, Statement, ZipArtifact
 from components.task_roles import repository_arn
 
 Deploy = Callable[..., Any]
@@ -267,12 +267,6 @@ def test_alarms_watch_this_service(deploy_fargate: Deploy) -> None:
 def test_zip_is_refused_with_what_to_give_instead(deploy_fargate: Deploy) -> None:
     with pytest.raises(ValueError, match=r"dev-netprobe: .*build/app\.zip.* image by digest"):
         deploy_fargate({"artifact": ZipArtifact(path="build/app.zip", sha256="x")})
-
-
-def test_work_that_no_task_would_do_is_refused(deploy_fargate: Deploy) -> None:
-    trigger = Trigger(kind="queue", source="arn:aws:sqs:us-east-1:123456789012:jobs")
-    with pytest.raises(ValueError, match=r"dev-netprobe: .* triggers, worker"):
-        deploy_fargate({"triggers": [trigger], "worker": ["python", "-m", "worker"]})
 
 
 @pytest.mark.parametrize(
