@@ -143,7 +143,7 @@ def _describe(app: FastAPI, name: str) -> None:
 
     def openapi() -> dict[str, object]:
         manifest = service.manifest(name)
-        app.title, app.description = manifest["title"], manifest["summary"]
+        app.title, app.description = manifest.title, manifest.summary
         return described()
 
     app.openapi = openapi

@@ -61,18 +61,28 @@ def names() -> list[str]:
     return sorted(path.parent.name.replace("_", "-") for path in _FOLDERS.glob(f"*/{MANIFEST}"))
 
 
-def manifest(name: str) -> dict[str, str]:
-    """Return what the app uses of a service's manifest: title, summary and route.
+@dataclass(frozen=True)
+class Manifest:
+    """What the app uses of a service's manifest; `links` are what it keeps its data in."""
+
+    title: str
+    summary: str
+    route: str
+    links: Collection[str]
+
+
+def manifest(name: str) -> Manifest:
+    """Return what the app uses of a service's manifest.
 
     Raises:
-        SettingsError: the manifest does not say them. The stack, which reads all of it, says more.
+        SettingsError: the manifest does not say it. The stack, which reads all of it, says more.
     """
     import tomllib  # noqa: PLC0415 see above
 
     path = _FOLDERS / _folder(name) / MANIFEST
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {key: str(said[key]) for key in ("title", "summary", "route")}
+        return Manifest(str(said["title"]), str(said["summary"]), str(said["route"]), tuple(said.get("links", ())))
     except (ValueError, KeyError) as error:
         raise SettingsError(f"{path}: the manifest of {name} cannot be used: {error}") from None
 
@@ -86,7 +96,8 @@ def load(name: str, environ: Mapping[str, str]) -> Service:
 def mounts(wanted: str, environ: Mapping[str, str]) -> list[Mount]:
     """Return the services to serve, deeper routes first, so that `/` gets what no other service does.
 
-    `wanted` is the setting SERVICES: names with or without a route, as in `users=/people,netprobe`. Empty means all.
+    `wanted` is the setting SERVICES: names with or without a route, as in `users=/people,netprobe`. Empty means all that
+    have no links, since those need an environment that names what they keep their data in.
 
     Raises:
         SettingsError: a service or its route cannot be used.
@@ -104,11 +115,11 @@ def checks(mounted: Sequence[Mount]) -> dict[str, Check]:
 def _routes(wanted: str) -> dict[str, str]:
     known = names()
     owners: dict[str, str] = {}
-    for part in wanted.split(",") if wanted else known:
+    for part in wanted.split(",") if wanted else (name for name in known if not manifest(name).links):
         name, _, route = part.strip().partition("=")
         if name not in known:
             raise SettingsError(f"SERVICES={wanted!r}: there is no service {name!r}; there are: {', '.join(known)}")
-        route = route or manifest(name)["route"]
+        route = route or manifest(name).route
         if not route.startswith("/"):
             raise SettingsError(f"SERVICES={wanted!r}: the route of {name} must start with a slash")
         owner = owners.setdefault(route, name)

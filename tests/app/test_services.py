@@ -88,7 +88,7 @@ def ask(path: str, **environ: str) -> httpx.Response:
 def test_every_folder_with_a_manifest_is_a_service() -> None:
     assert "netprobe" in service.names()
     for name in service.names():
-        assert service.manifest(name)["title"]
+        assert service.manifest(name).title
         assert service.load(name, {}).router.routes
 
 
@@ -99,6 +99,14 @@ def test_all_services_are_served_at_their_routes_unless_some_are_named() -> None
     assert {"/v1/probes/tcp", "/people", "/people/{name}", "/health"} <= set(paths)
     assert ask("/people", SERVICES="netprobe").status_code == 404
     assert ask("/docs").status_code == 200
+
+
+@pytest.mark.usefixtures("people")
+def test_a_service_with_links_is_served_when_it_is_named(tmp_path: Path) -> None:
+    manifest = tmp_path / "old_people" / service.MANIFEST
+    manifest.write_text(manifest.read_text() + '[links.database]\nkind = "postgres"\n')
+    assert ask("/people").status_code == 404
+    assert ask("/people/ada", SERVICES="netprobe,old-people").json() == {"name": "ada"}
 
 
 @pytest.mark.usefixtures("people")
