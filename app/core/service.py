@@ -96,8 +96,8 @@ def load(name: str, environ: Mapping[str, str]) -> Service:
 def mounts(wanted: str, environ: Mapping[str, str]) -> list[Mount]:
     """Return the services to serve, deeper routes first, so that `/` gets what no other service does.
 
-    `wanted` is the setting SERVICES: names with or without a route, as in `users=/people,netprobe`. Empty means all that
-    have no links, since those need an environment that names what they keep their data in.
+    `wanted` is the setting SERVICES: names with or without a route, as in `users=/people,netprobe`. Empty means all
+    that have no links, since links need an environment that says where data is kept.
 
     Raises:
         SettingsError: a service or its route cannot be used.
