@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from fastapi import APIRouter
 
+from app.core.messages import Consumer
 from app.core.settings import SettingsError
 from app.core.state import Check
 
@@ -29,13 +30,15 @@ class Service:
 
     `router` holds its paths below the service's route, where `/` is the route itself. `lifespan` opens what the
     service uses and closes it again; secrets are in the environment from there on, not before. `checks` are asked,
-    by name, whether the service is ready for requests. `keyless` are the paths that a browser gets without a key where
-    API keys are set, such as `/` and `/static/*`: pages and what they load.
+    by name, whether the service is ready for requests. `consumers` take the messages of its triggers, by the names
+    that those have in the manifest. `keyless` are the paths that a browser gets without a key where API keys are set,
+    such as `/` and `/static/*`: pages and what they load.
     """
 
     router: APIRouter
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
     checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    consumers: Mapping[str, Consumer] = field(default_factory=dict[str, Consumer])
     keyless: Collection[str] = ()
 
 
