@@ -44,6 +44,7 @@ class Cluster(Component):
 
         """
         super().__init__("Cluster", name, opts)
+        self.insights = insights
         self._key_arn = key_arn
         self._exec_log = aws.cloudwatch.LogGroup(
             self.child_name("exec"),

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from components.alarms import Severity, Watch, alarm
 from components.base import Component
 from components.eks_traffic import probe_value
 from components.eks_values import PodRollout, values
@@ -29,6 +30,17 @@ CHART = "charts/service"
 _ROLLOUT_SECONDS = 900
 _RELEASES_KEPT = 10
 _RESTRICTED = "restricted"
+_BUSY = Watch(
+    suffix="busy",
+    says="average CPU above 80 % of what pods get for 10 minutes.",
+    namespace="ContainerInsights",
+    metric="pod_cpu_utilization_over_pod_limit",
+    statistic="Average",
+    above=80,
+    period=60,
+    periods=10,
+    severity=Severity.WARNING,
+)
 
 
 class EksService(Component):
@@ -178,21 +190,7 @@ class EksService(Component):
         )
 
     def _busy(self, cluster: EksCluster) -> aws.cloudwatch.MetricAlarm:
-        return aws.cloudwatch.MetricAlarm(
-            self.child_name("busy"),
-            alarm_description=f"{self.name}: average CPU above 80 % of what pods get for 10 minutes.",
-            namespace="ContainerInsights",
-            metric_name="pod_cpu_utilization_over_pod_limit",
-            dimensions={"ClusterName": cluster.cluster_name, "Namespace": self.name},
-            statistic="Average",
-            period=60,
-            evaluation_periods=10,
-            comparison_operator="GreaterThanThreshold",
-            threshold=80,
-            treat_missing_data="notBreaching",
-            tags=self.tags("busy"),
-            opts=self.opts(),
-        )
+        return alarm(self, _BUSY, {"ClusterName": cluster.cluster_name, "Namespace": self.name})
 
     def _inside(
         self, cluster: EksCluster, *, depends_on: list[pulumi.Resource] | None = None

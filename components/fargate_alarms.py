@@ -5,25 +5,37 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
+from components.alarms import Severity, Watch, alarm, gap_alarm
 from components.autoscaling import ScaledService
 from components.base import Component
 
+_BUSY = Watch(
+    suffix="busy",
+    says="average CPU above 80 % for 10 minutes.",
+    namespace="AWS/ECS",
+    metric="CPUUtilization",
+    statistic="Average",
+    above=80,
+    period=60,
+    periods=10,
+    severity=Severity.WARNING,
+)
+_SHORT = Watch(
+    suffix="short",
+    says="fewer tasks run than are wanted, for 10 minutes.",
+    namespace="ECS/ContainerInsights",
+    metric="RunningTaskCount",
+    statistic="Average",
+    above=0,
+    period=60,
+    # A rollout starts tasks before it stops any, and a task that starts has a minute or two.
+    periods=10,
+    severity=Severity.CRITICAL,
+)
 
-def busy_alarm(parent: Component, service: ScaledService) -> aws.cloudwatch.MetricAlarm:
-    """Create the alarm of a service whose tasks have too much to do."""
+
+def task_alarms(parent: Component, service: ScaledService, *, insights: bool) -> tuple[aws.cloudwatch.MetricAlarm, ...]:
+    """Create the alarms of a service's tasks: too much to do and, where Container Insights counts them, too few."""
     tasks: dict[str, pulumi.Input[str]] = {"ClusterName": service.cluster_name, "ServiceName": service.service_name}
-    return aws.cloudwatch.MetricAlarm(
-        parent.child_name("busy"),
-        alarm_description=f"{parent.name}: average CPU above 80 % for 10 minutes.",
-        namespace="AWS/ECS",
-        metric_name="CPUUtilization",
-        dimensions=tasks,
-        statistic="Average",
-        period=60,
-        evaluation_periods=10,
-        comparison_operator="GreaterThanThreshold",
-        threshold=80,
-        treat_missing_data="notBreaching",
-        tags=parent.tags("busy"),
-        opts=parent.opts(),
-    )
+    busy = alarm(parent, _BUSY, tasks)
+    return (busy, gap_alarm(parent, _SHORT, tasks, wanted="DesiredTaskCount")) if insights else (busy,)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import pulumi
 import pulumi_aws as aws
 
+from components.alarms import Severity, Watch, alarm
 from components.base import Component
 from components.fargate_traffic import PROBE_HEADER, probe_priority
 from components.iam import Grant, assume_role_policy, grant
 from components.naming import SECOND
 from components.service import IpTarget, Statement, Weighted
-from components.target_alarms import target_alarms
+from components.target_alarms import NAMESPACE, target_alarms
 
 if TYPE_CHECKING:
     from components.load_balancer import LoadBalancer
@@ -198,18 +199,15 @@ def _slow_alarm(
     seconds: float,
 ) -> aws.cloudwatch.MetricAlarm:
     """Create the alarm of a target group whose slowest answers take too long."""
-    return aws.cloudwatch.MetricAlarm(
-        parent.child_name(name),
-        alarm_description=f"{parent.name}: 1 % of the answers took more than {seconds:g} s, for 3 minutes.",
-        namespace="AWS/ApplicationELB",
-        metric_name="TargetResponseTime",
-        dimensions={"LoadBalancer": load_balancer_suffix, "TargetGroup": group.arn_suffix},
-        extended_statistic="p99",
+    watch = Watch(
+        suffix=name,
+        says=f"1 % of the answers took more than {seconds:g} s, for 3 minutes.",
+        namespace=NAMESPACE,
+        metric="TargetResponseTime",
+        statistic="p99",
+        above=seconds,
         period=60,
-        evaluation_periods=3,
-        comparison_operator="GreaterThanThreshold",
-        threshold=seconds,
-        treat_missing_data="notBreaching",
-        tags=parent.tags(name),
-        opts=parent.opts(),
+        periods=3,
+        severity=Severity.WARNING,
     )
+    return alarm(parent, watch, {"LoadBalancer": load_balancer_suffix, "TargetGroup": group.arn_suffix})

@@ -10,14 +10,14 @@ import pulumi_aws as aws
 
 from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
 from components.base import Component
-from components.fargate_alarms import busy_alarm
+from components.fargate_alarms import task_alarms
 from components.fargate_rollout import Production, Rollout, TrafficByEcs, traffic_by_ecs
 from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
 from components.images import container_image
 from components.naming import SECOND
 from components.service import IpTarget, ServiceArgs
 from components.target_alarms import target_alarms
-from components.task_definition import CONTAINER, task_definition
+from components.task_definition import CONTAINER, server, task_definition
 from components.task_roles import execution_role, task_role
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class FargateService(Component):
         definition = task_definition(
             self,
             args,
+            program=server(args),
             image=image,
             execution=execution,
             task=task,
@@ -161,7 +162,11 @@ class FargateService(Component):
         self.role: aws.iam.Role = task.role
         self.security_group_id: pulumi.Output[str] = tasks.id
         self.log_group_name: pulumi.Output[str] = log_group.name
-        self.alarms = (*alarms, *([] if moved is None else moved.alarms), busy_alarm(self, scaled))
+        self.alarms = (
+            *alarms,
+            *([] if moved is None else moved.alarms),
+            *task_alarms(self, scaled, insights=cluster.insights != "disabled"),
+        )
         self.register_outputs({"serviceArn": self.service.arn, "targetGroupArn": targets.arn})
 
     def _log_group(self) -> aws.cloudwatch.LogGroup:

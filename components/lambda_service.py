@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from components.base import Component
 from components.dead_letter import dead_letter_queue
 from components.iam import Grant, assume_role_policy, grant
-from components.lambda_alarms import function_alarms
+from components.lambda_alarms import answers_alarm, function_alarms
 from components.lambda_network import function_security_group
 from components.lambda_permissions import function_statements
 from components.links import referenced_environment
@@ -60,8 +60,8 @@ class LambdaService(Component):
 
     Creates the log group `/aws/lambda/{name}` with its retention before the function can make one without, a role that
     may do what the service was given and nothing more, the function, its alias, a queue for events that failed, and
-    alarms on errors, throttles and that queue. It joins the network only when a link listens there; then it reaches
-    other AWS services through NAT or endpoints alone.
+    alarms on errors, throttles, answers with status 5xx and that queue. It joins the network only when a link listens
+    there; then it reaches other AWS services through NAT or endpoints alone.
 
     Secrets stay references: `MODESHIFT_SECRETS` maps each variable to `arn:KEY::`, which the app reads when it starts.
 
@@ -132,7 +132,10 @@ class LambdaService(Component):
         self.role: aws.iam.Role = allowed.role
         self.security_group_id: pulumi.Output[str] | None = None if group is None else group.id
         self.log_group_name: pulumi.Output[str] = log_group.name
-        self.alarms = function_alarms(self, function_name=self.function.name, queue=queue)
+        self.alarms = (
+            *function_alarms(self, function_name=self.function.name, queue=queue),
+            answers_alarm(self, log_group_name=log_group.name),
+        )
         self.register_outputs({"functionName": self.function.name, "aliasArn": alias.arn})
 
     def _log_group(self) -> aws.cloudwatch.LogGroup:
@@ -171,7 +174,9 @@ class LambdaService(Component):
             timeout=args.timeout,
             publish=True,
             ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=options.storage),
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=referenced_environment(args)),
+            environment=aws.lambda_.FunctionEnvironmentArgs(
+                variables=referenced_environment(args, HEALTH_PATH=args.health_path)
+            ),
             kms_key_arn=args.key_arn,
             reserved_concurrent_executions=options.reserved_concurrency,
             snap_start=aws.lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if options.snap_start else None,

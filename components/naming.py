@@ -49,6 +49,7 @@ _NAMED = {
     "aws:appautoscaling/policy:Policy": _generated(255),
     "aws:appautoscaling/scheduledAction:ScheduledAction": _generated(255),
     "aws:cloudwatch/logGroup:LogGroup": _generated(255),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": _generated(512),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _generated(255),
     "aws:ec2/securityGroup:SecurityGroup": _generated(255),
     "aws:ecr/repository:Repository": _generated(255),

@@ -27,7 +27,7 @@ from pulumi.runtime.mocks import (
 )
 from pulumi.runtime.stack import run_pulumi_func
 
-from components.cluster import Cluster
+from components.cluster import Cluster, Insights
 from components.fargate_service import FargateService
 from components.load_balancer import LoadBalancer
 from components.network import Network
@@ -270,13 +270,15 @@ def deploy() -> Callable[[Callable[[], Any]], Recording]:
 IMAGE = ImageArtifact(reference=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/modeshift@sha256:{'a' * 64}")
 
 
-def fargate(args: ServiceArgs | None = None, *, cluster_key: str | None = None, **choices: Any) -> FargateService:
+def fargate(
+    args: ServiceArgs | None = None, *, cluster_key: str | None = None, insights: Insights = "enabled", **choices: Any
+) -> FargateService:
     """Declare a Fargate service called `dev-netprobe` with the network, cluster and load balancer that it needs."""
     network = Network("dev-net")
     return FargateService(
         "dev-netprobe",
         args or ServiceArgs(artifact=IMAGE),
-        cluster=Cluster("dev", key_arn=cluster_key),
+        cluster=Cluster("dev", key_arn=cluster_key, insights=insights),
         network=network,
         load_balancer=LoadBalancer("dev-door", network=network, internal=True),
         **choices,

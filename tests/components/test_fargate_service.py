@@ -60,7 +60,7 @@ def test_surface_is_that_of_every_compute(deploy: Deploy, make_fargate: Callable
     assert found["role"] == "dev-netprobe-task-1a2b3c4"
     assert found["security_group"] == "dev-netprobe-id"
     assert found["log"] == "/ecs/dev-netprobe"
-    assert len(found["alarms"]) == 3
+    assert len(found["alarms"]) == 4
 
 
 def test_log_group_is_kept_as_long_as_the_service_says(deploy_fargate: Deploy) -> None:
@@ -251,17 +251,27 @@ def test_share_of_spot_is_placed_beyond_the_first_tasks(
 
 def test_alarms_watch_this_service(deploy_fargate: Deploy) -> None:
     alarms = {alarm.name: alarm.inputs for alarm in deploy_fargate().all("MetricAlarm")}
-    assert set(alarms) == {"dev-netprobe-unhealthy", "dev-netprobe-errors", "dev-netprobe-busy"}
+    assert set(alarms) == {f"dev-netprobe-{what}" for what in ("unhealthy", "errors", "busy", "short")}
     targets = {
         "LoadBalancer": "app/dev-door-1a2b3c4/50dc6c495c0c9188",
         "TargetGroup": "targetgroup/dev-netprobe-1a2b3c4/73e2d6bc24d8a067",
     }
     assert alarms["dev-netprobe-unhealthy"]["dimensions"] == targets
     assert alarms["dev-netprobe-errors"]["dimensions"] == targets
-    assert alarms["dev-netprobe-busy"]["dimensions"] == {
-        "ClusterName": "dev-1a2b3c4",
-        "ServiceName": "dev-netprobe-1a2b3c4",
+    tasks = {"ClusterName": "dev-1a2b3c4", "ServiceName": "dev-netprobe-1a2b3c4"}
+    assert alarms["dev-netprobe-busy"]["dimensions"] == tasks
+    gap, *metrics = alarms["dev-netprobe-short"]["metricQueries"]
+    assert (gap["expression"], gap["returnData"]) == ("wanted - there", True)
+    assert {query["id"]: query["metric"]["metricName"] for query in metrics} == {
+        "there": "RunningTaskCount",
+        "wanted": "DesiredTaskCount",
     }
+    assert all(query["metric"]["dimensions"] == tasks for query in metrics)
+
+
+def test_tasks_are_counted_only_where_container_insights_does(deploy_fargate: Deploy) -> None:
+    counted = {alarm.name for alarm in deploy_fargate(insights="disabled").all("MetricAlarm")}
+    assert "dev-netprobe-short" not in counted
 
 
 def test_zip_is_refused_with_what_to_give_instead(deploy_fargate: Deploy) -> None:

@@ -75,7 +75,7 @@ def test_surface_is_that_of_every_compute(deploy: Deploy) -> None:
     assert found["role"] == "dev-netprobe-1a2b3c4"
     assert found["security_group"] is None
     assert found["log"] == "/aws/lambda/dev-netprobe"
-    assert len(found["alarms"]) == 3
+    assert len(found["alarms"]) == 4
 
 
 def test_log_group_stands_before_the_function_and_forgets(function: Deploy) -> None:
@@ -185,16 +185,22 @@ def test_events_that_fail_are_kept_for_two_weeks_behind_tls(function: Deploy) ->
 
 
 def test_alarms_have_the_required_thresholds(function: Deploy) -> None:
+    recorded = function()
     found = {
         alarm.inputs["metricName"]: (alarm.inputs["threshold"], alarm.inputs["period"], alarm.inputs["dimensions"])
-        for alarm in function().all("MetricAlarm")
+        for alarm in recorded.all("MetricAlarm")
     }
     name = {"FunctionName": "dev-netprobe-1a2b3c4"}
     assert found == {
         "Errors": (5, 300, name),
         "Throttles": (10, 300, name),
         "ApproximateNumberOfMessagesVisible": (0, 300, {"QueueName": "dev-netprobe-dead-letter-1a2b3c4"}),
+        "dev-netprobe": (10, 300, {}),
     }
+    counted = recorded.one("LogMetricFilter").inputs
+    assert counted["logGroupName"] == "/aws/lambda/dev-netprobe"
+    assert counted["metricTransformation"]["name"] == "dev-netprobe"
+    assert {alarm.inputs["tags"]["Severity"] for alarm in recorded.all("MetricAlarm")} == {"critical", "warning"}
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ NAME_LIMITS = {
     "aws:appautoscaling/policy:Policy": 256,
     "aws:appautoscaling/scheduledAction:ScheduledAction": 256,
     "aws:cloudwatch/logGroup:LogGroup": 512,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 512,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
     "aws:ec2/securityGroup:SecurityGroup": 255,
     "aws:ecr/repository:Repository": 256,
