@@ -1,0 +1,157 @@
+"""Programs that run beside this one and end with it, and what to do about those that did not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.data.errors import DataError
+
+if TYPE_CHECKING:
+    import psutil
+
+# Some programs refuse to run as root; whoever owns nothing may still pass through the folders above its own.
+_UNPRIVILEGED = [
+    "--reuid=nobody",
+    "--regid=nogroup" if Path("/etc/debian_version").exists() else "--regid=nobody",
+    "--clear-groups",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+]
+_END_SECONDS = 10
+
+
+def spawn(
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    stop: str = "TERM",
+    unprivileged: bool = False,
+    fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a program that writes to a log; on Linux it gets the signal `stop` when this process dies.
+
+    Call it on the main thread: the signal comes when the thread that started the program ends.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*_guard(stop, unprivileged=unprivileged), *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=fds,
+            # A terminal's Ctrl-C is for what runs in its foreground.
+            start_new_session=True,
+        )
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    text: str = "",
+    unprivileged: bool = False,
+) -> str:
+    """Run a program to its end and return what it wrote.
+
+    Raises:
+        DataError: It failed; the message has its last words.
+
+    """
+    done = subprocess.run(
+        [*_guard("KILL", unprivileged=unprivileged), *map(str, command)],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+    if done.returncode != 0:
+        words = done.stderr.strip() or done.stdout.strip() or f"It ended with {done.returncode}."
+        message = f"{Path(command[0]).name} failed: {words}"
+        raise DataError(message)
+    return done.stdout
+
+
+def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> None:
+    """End a program that this process started, by force when it takes too long."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class Records:
+    """Which programs run, in files that outlive this process: a later one ends what was left behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, name: str, pid: int) -> None:
+        """Remember a program by its id and the moment it began: ids are used again."""
+        import psutil  # noqa: PLC0415 - part of the extra that only data services need
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        started = psutil.Process(pid).create_time()
+        self._file(name).write_text(json.dumps({"pid": pid, "started": started}))
+
+    def drop(self, name: str) -> None:
+        """Forget a program that has ended."""
+        self._file(name).unlink(missing_ok=True)
+
+    def end_all(self) -> None:
+        """End every program on record that still runs."""
+        for file in sorted(self._folder.glob("*.json")):
+            process = _recorded(file)
+            if process is not None:
+                _end_other(process)
+            file.unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def _recorded(file: Path) -> psutil.Process | None:
+    import psutil  # noqa: PLC0415
+
+    try:
+        record = json.loads(file.read_text())
+        process = psutil.Process(record["pid"])
+        same = abs(process.create_time() - record["started"]) < 1
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return None
+    return process if same else None
+
+
+def _end_other(process: psutil.Process) -> None:
+    import psutil  # noqa: PLC0415
+
+    try:
+        process.send_signal(signal.SIGINT)
+        process.wait(_END_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _guard(stop: str, *, unprivileged: bool) -> list[str]:
+    """Return what a command runs under: ended with its parent, and as nobody where it must not be root."""
+    as_nobody = unprivileged and os.geteuid() == 0
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None:
+        if as_nobody:
+            message = "PostgreSQL refuses to run as root. Install util-linux (setpriv), or run this as another user."
+            raise DataError(message)
+        return []
+    return [setpriv, f"--pdeathsig={stop}", *(_UNPRIVILEGED if as_nobody else [])]
