@@ -14,31 +14,46 @@ from components.service import Scaling, ScalingStep
 _NAMESPACE = "ecs"
 _DIMENSION = "ecs:service:DesiredCount"
 
+Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs
+"""Which metric a policy keeps at which value."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScaledService:
-    """The ECS service that is scaled, and the load balancer part whose requests count for it."""
+    """The ECS service that is scaled; `requests_label` names the load balancer and target group of its requests."""
 
     cluster_name: pulumi.Output[str]
     service_name: pulumi.Output[str]
-    load_balancer_suffix: pulumi.Output[str]
-    target_group_suffix: pulumi.Output[str]
+    requests_label: pulumi.Output[str] | None = None
 
 
-def capacity_strategy(scaling: Scaling) -> list[aws.ecs.ServiceCapacityProviderStrategyArgs]:
-    """Return where tasks are placed: the first `min` on Fargate, of the others `spot_percent` on Fargate Spot."""
-    strategy = [
-        aws.ecs.ServiceCapacityProviderStrategyArgs(
-            capacity_provider="FARGATE", base=scaling.min, weight=100 - scaling.spot_percent
-        )
-    ]
-    if scaling.spot_percent:
-        strategy.append(
-            aws.ecs.ServiceCapacityProviderStrategyArgs(
-                capacity_provider="FARGATE_SPOT", base=0, weight=scaling.spot_percent
-            )
-        )
-    return strategy
+def scalable_target(parent: Component, service: ScaledService, *, fewest: int, most: int) -> aws.appautoscaling.Target:
+    """Create what policies scale: the number of a service's tasks, between bounds."""
+    return aws.appautoscaling.Target(
+        parent.child_name(),
+        service_namespace=_NAMESPACE,
+        scalable_dimension=_DIMENSION,
+        resource_id=pulumi.Output.concat("service/", service.cluster_name, "/", service.service_name),
+        min_capacity=fewest,
+        max_capacity=most,
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )
+
+
+def tracking(
+    parent: Component, suffix: str, target: aws.appautoscaling.Target, configuration: Tracking
+) -> aws.appautoscaling.Policy:
+    """Create the policy that keeps a metric at a value by the number of tasks."""
+    return aws.appautoscaling.Policy(
+        parent.child_name(suffix),
+        policy_type="TargetTrackingScaling",
+        service_namespace=target.service_namespace,
+        scalable_dimension=target.scalable_dimension,
+        resource_id=target.resource_id,
+        target_tracking_scaling_policy_configuration=configuration,
+        opts=parent.opts(),
+    )
 
 
 class Autoscaling:
@@ -52,16 +67,7 @@ class Autoscaling:
         self._parent = parent
         self._scaling = scaling
         self._service = service
-        self._target = aws.appautoscaling.Target(
-            parent.child_name(),
-            service_namespace=_NAMESPACE,
-            scalable_dimension=_DIMENSION,
-            resource_id=pulumi.Output.concat("service/", service.cluster_name, "/", service.service_name),
-            min_capacity=scaling.min,
-            max_capacity=scaling.max,
-            tags=parent.tags(),
-            opts=parent.opts(),
-        )
+        self._target = scalable_target(parent, service, fewest=scaling.min, most=scaling.max)
         self._track()
         self._schedule()
         if scaling.steps:
@@ -69,12 +75,11 @@ class Autoscaling:
 
     def _track(self) -> None:
         scaling = self._scaling
-        requests_label = pulumi.Output.concat(
-            self._service.load_balancer_suffix, "/", self._service.target_group_suffix
-        )
         self._track_metric("cpu", "ECSServiceAverageCPUUtilization", scaling.cpu_percent)
         self._track_metric("memory", "ECSServiceAverageMemoryUtilization", scaling.memory_percent)
-        self._track_metric("requests", "ALBRequestCountPerTarget", scaling.requests_per_target, requests_label)
+        self._track_metric(
+            "requests", "ALBRequestCountPerTarget", scaling.requests_per_target, self._service.requests_label
+        )
 
     def _track_metric(
         self, suffix: str, metric: str, value: int | None, label: pulumi.Input[str] | None = None
@@ -86,20 +91,13 @@ class Autoscaling:
                 predefined_metric_type=metric, resource_label=label
             )
         )
-        aws.appautoscaling.Policy(
-            self._parent.child_name(suffix),
-            policy_type="TargetTrackingScaling",
-            service_namespace=self._target.service_namespace,
-            scalable_dimension=self._target.scalable_dimension,
-            resource_id=self._target.resource_id,
-            target_tracking_scaling_policy_configuration=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
-                target_value=value,
-                predefined_metric_specification=specification,
-                scale_out_cooldown=self._scaling.scale_out_cooldown,
-                scale_in_cooldown=self._scaling.scale_in_cooldown,
-            ),
-            opts=self._parent.opts(),
+        configuration = Tracking(
+            target_value=value,
+            predefined_metric_specification=specification,
+            scale_out_cooldown=self._scaling.scale_out_cooldown,
+            scale_in_cooldown=self._scaling.scale_in_cooldown,
         )
+        tracking(self._parent, suffix, self._target, configuration)
 
     def _schedule(self) -> None:
         before: list[pulumi.Resource] = []

@@ -18,7 +18,6 @@ ARCHITECTURES: Mapping[Architecture, str] = {"arm64": "arm64", "x86_64": "amd64"
 _UNITS = 1024
 _MILLI = 1000
 _SHORTEST_TIMEOUT = 20
-_TOLD_BY_THE_CHART = "HEALTH_PATH"
 _METADATA = "169.254.169.254/32"
 
 
@@ -48,7 +47,7 @@ def values(
         "image": {"repository": repository, "digest": digest},
         "architecture": ARCHITECTURES[args.architecture],
         "args": list(image.command),
-        "env": _environment(args),
+        "env": referenced_environment(args),
         "port": args.port,
         "healthPath": args.health_path,
         **_count(args),
@@ -63,10 +62,6 @@ def values(
         "targetGroupBinding": {"enabled": True, "targetGroupARN": target_group_arn},
         "resourceQuota": {"hard": _quota(args, rollout)},
     }
-
-
-def _environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
-    return {name: value for name, value in referenced_environment(args).items() if name != _TOLD_BY_THE_CHART}
 
 
 def _count(args: ServiceArgs) -> dict[str, Any]:

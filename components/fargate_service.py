@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
-from components.autoscaling import Autoscaling, ScaledService, capacity_strategy
+from components.autoscaling import Autoscaling, ScaledService
 from components.base import Component
 from components.fargate_alarms import task_alarms
-from components.fargate_rollout import Production, Rollout, TrafficByEcs, traffic_by_ecs
+from components.fargate_rollout import Production, Rollout, traffic_by_ecs
+from components.fargate_tasks import Place, Placement, ecs_service, tasks
 from components.fargate_traffic import HealthCheck, probe_rule, target_group, task_security_group
-from components.images import container_image
 from components.naming import SECOND
 from components.service import IpTarget, ServiceArgs
 from components.target_alarms import target_alarms
-from components.task_definition import CONTAINER, server, task_definition
-from components.task_roles import execution_role, task_role
+from components.task_definition import CONTAINER, server
 
 if TYPE_CHECKING:
     from components.cluster import Cluster
     from components.load_balancer import LoadBalancer
     from components.network import Network
-
-Placement = Literal["private", "public"]
 
 
 class FargateService(Component):
@@ -86,29 +83,10 @@ class FargateService(Component):
 
         """
         super().__init__("FargateService", name, opts)
-        self._args = args
-        self._cluster = cluster
-        self._network = network
-        self._load_balancer = load_balancer
-        self._rollout = rollout or Rollout()
-        image = container_image(name, args, "a Fargate service")
-
-        log_group = self._log_group()
-        execution = execution_role(self, args, image=image, log_group=log_group)
-        task = task_role(self, args, exec_statements=cluster.exec_statements if exec_enabled else ())
-        definition = task_definition(
-            self,
-            args,
-            program=server(args),
-            image=image,
-            execution=execution,
-            task=task,
-            log_group=log_group,
-            region=network.region,
-            start_period=self._rollout.grace_seconds,
-            writable=exec_enabled,
-        )
-        tasks = task_security_group(self, args, vpc_id=network.vpc_id, front=load_balancer.security_group)
+        rollout = rollout or Rollout()
+        place = Place(cluster=cluster, network=network, placement=placement, exec_enabled=exec_enabled, rollout=rollout)
+        running = tasks(self, args, server(args), place, kind="a Fargate service")
+        members = task_security_group(self, args, vpc_id=network.vpc_id, front=load_balancer.security_group)
 
         def group(suffix: str = "") -> aws.lb.TargetGroup:
             return target_group(
@@ -127,7 +105,7 @@ class FargateService(Component):
             target_group_suffix=targets.arn_suffix,
         )
         moved = None
-        if self._rollout.by_ecs:
+        if rollout.by_ecs:
             if production is None:
                 msg = f"{name}: ECS can only move traffic by a rule that it knows; pass `production`."
                 raise ValueError(msg)
@@ -140,103 +118,38 @@ class FargateService(Component):
                 slow_seconds=args.timeout / 2,
             )
         probe = probe_rule(self, name, listener=load_balancer.listener, targets=targets)
-        self.service = self._service(
-            definition,
-            tasks,
-            targets,
-            moved,
-            placement=placement,
-            exec_enabled=exec_enabled,
-            depends_on=[probe, cluster.capacity_providers, *execution.resources, *task.resources],
+        self.service = ecs_service(
+            self,
+            running,
+            place,
+            members,
+            count=args.scaling.min,
+            spot_percent=args.scaling.spot_percent,
+            balancer=aws.ecs.ServiceLoadBalancerArgs(
+                target_group_arn=targets.arn,
+                container_name=CONTAINER,
+                container_port=args.port,
+                advanced_configuration=None if moved is None else moved.balancer,
+            ),
+            moved=moved,
+            depends_on=[probe],
         )
+        balancer_suffix = load_balancer.load_balancer.arn_suffix
         scaled = ScaledService(
             cluster_name=cluster.cluster_name,
             service_name=self.service.name,
-            load_balancer_suffix=load_balancer.load_balancer.arn_suffix,
-            target_group_suffix=targets.arn_suffix,
+            requests_label=pulumi.Output.concat(balancer_suffix, "/", targets.arn_suffix),
         )
-        scaling = replace(args.scaling, requests_per_target=None) if self._rollout.by_ecs else args.scaling
+        scaling = replace(args.scaling, requests_per_target=None) if rollout.by_ecs else args.scaling
         Autoscaling(self, scaling, service=scaled)
 
         self.target = IpTarget(target_group_arn=targets.arn)
-        self.role: aws.iam.Role = task.role
-        self.security_group_id: pulumi.Output[str] = tasks.id
-        self.log_group_name: pulumi.Output[str] = log_group.name
+        self.role: aws.iam.Role = running.role.role
+        self.security_group_id: pulumi.Output[str] = members.id
+        self.log_group_name: pulumi.Output[str] = running.log_group.name
         self.alarms = (
             *alarms,
             *([] if moved is None else moved.alarms),
             *task_alarms(self, scaled, insights=cluster.insights != "disabled"),
         )
         self.register_outputs({"serviceArn": self.service.arn, "targetGroupArn": targets.arn})
-
-    def _log_group(self) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            self.child_name(),
-            # The place people look in. The name holds the stack's, so that no two stacks share it.
-            name=f"/ecs/{self.name}",
-            retention_in_days=self._args.log_retention_days,
-            kms_key_id=self._args.key_arn,
-            tags=self.tags(),
-            opts=self.opts(),
-        )
-
-    def _service(
-        self,
-        definition: aws.ecs.TaskDefinition,
-        tasks: aws.ec2.SecurityGroup,
-        targets: aws.lb.TargetGroup,
-        moved: TrafficByEcs | None,
-        *,
-        placement: Placement,
-        exec_enabled: bool,
-        depends_on: list[pulumi.Resource],
-    ) -> aws.ecs.Service:
-        public = placement == "public"
-        network = self._network
-        return aws.ecs.Service(
-            self.child_name(),
-            cluster=self._cluster.arn,
-            task_definition=definition.arn,
-            desired_count=self._args.scaling.min,
-            # Never a launch type, and always a new deployment: otherwise a change of the Spot share replaces the
-            # service or is refused.
-            capacity_provider_strategies=capacity_strategy(self._args.scaling),
-            force_new_deployment=True,
-            platform_version="LATEST",
-            network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
-                subnets=network.public_subnet_ids if public else network.private_subnet_ids,
-                security_groups=[tasks.id],
-                assign_public_ip=public,
-            ),
-            load_balancers=[
-                aws.ecs.ServiceLoadBalancerArgs(
-                    target_group_arn=targets.arn,
-                    container_name=CONTAINER,
-                    container_port=self._args.port,
-                    advanced_configuration=None if moved is None else moved.balancer,
-                )
-            ],
-            deployment_configuration=self._rollout.configuration(),
-            alarms=None if moved is None else moved.watched,
-            deployment_minimum_healthy_percent=self._rollout.min_percent,
-            deployment_maximum_percent=self._rollout.max_percent,
-            deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
-            health_check_grace_period_seconds=self._rollout.grace_seconds,
-            availability_zone_rebalancing="ENABLED",
-            enable_execute_command=exec_enabled,
-            enable_ecs_managed_tags=True,
-            propagate_tags="SERVICE",
-            wait_for_steady_state=True,
-            tags=self.tags(),
-            # Autoscaling owns the count from the first task on.
-            opts=pulumi.ResourceOptions.merge(
-                self.opts(
-                    depends_on=[*depends_on, *([] if moved is None else moved.ready)], ignore_changes=["desiredCount"]
-                ),
-                pulumi.ResourceOptions(
-                    custom_timeouts=None
-                    if moved is None
-                    else pulumi.CustomTimeouts(create=self._rollout.longest, update=self._rollout.longest)
-                ),
-            ),
-        )

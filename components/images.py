@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from components.service import ImageArtifact, ServiceArgs
+from components.service import ImageArtifact, WorkloadArgs
 
 
-def container_image(name: str, args: ServiceArgs, kind: str) -> ImageArtifact:
-    """Return the image of a service that runs as `kind`, as in `a Fargate service`.
+def container_image(name: str, args: WorkloadArgs, kind: str) -> ImageArtifact:
+    """Return the image of what runs as `kind`, as in `a Fargate service`.
 
     Raises:
-        ValueError: The service is a zip.
+        ValueError: It is a zip.
 
     """
     if isinstance(args.artifact, ImageArtifact):

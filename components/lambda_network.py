@@ -8,14 +8,14 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.links import connect, listening
-from components.service import ServiceArgs
+from components.service import WorkloadArgs
 
 if TYPE_CHECKING:
     from components.network import Network
 
 
 def function_security_group(
-    parent: Component, args: ServiceArgs, *, network: Network | None
+    parent: Component, args: WorkloadArgs, *, network: Network | None
 ) -> aws.ec2.SecurityGroup | None:
     """Create the function's group and its way in where links listen; None when no link does.
 

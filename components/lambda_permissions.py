@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pulumi
 
-from components.service import ServiceArgs, Statement
+from components.service import Statement, WorkloadArgs
 
 
 def function_statements(
-    args: ServiceArgs,
+    args: WorkloadArgs,
     *,
     log_group_arn: pulumi.Input[str],
     queue_arn: pulumi.Input[str] | None,

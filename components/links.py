@@ -8,13 +8,13 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.service import Link, ServiceArgs
+from components.service import Link, WorkloadArgs
 
 SECRETS_VARIABLE = "MODESHIFT_SECRETS"
 """Where the app finds its secrets' references: a JSON object of variable name to `arn:KEY::`."""
 
 
-def environment(args: ServiceArgs, **own: str) -> dict[str, pulumi.Input[str]]:
+def environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     """Return the plain environment: what links bring, then the service's own, then what its compute says.
 
     Raises:
@@ -25,16 +25,16 @@ def environment(args: ServiceArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     for link in args.links:
         variables.update(link.environment)
     variables.update(args.environment)
-    variables.update(own, HEALTH_PATH=args.health_path)
+    variables.update(own)
     if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
         msg = f"{', '.join(twice)}: set as a plain variable and as a secret; a service takes one. Remove the variable."
         raise ValueError(msg)
     return variables
 
 
-def referenced_environment(args: ServiceArgs) -> dict[str, pulumi.Input[str]]:
+def referenced_environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     """Return the environment with secrets as references, where the app itself reads them when it starts."""
-    variables = environment(args)
+    variables = environment(args, **own)
     if args.secrets:
         references = {secret.name: secret.reference for secret in args.secrets}
         variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)

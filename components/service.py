@@ -28,9 +28,10 @@ class ZipArtifact:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageArtifact:
-    """A container image by digest: `registry/repository@sha256:…`."""
+    """A container image by digest: `registry/repository@sha256:…`; what it starts with is its own where unset."""
 
     reference: str
+    entry_point: Sequence[str] = ()
     command: Sequence[str] = ()
 
 
@@ -134,26 +135,32 @@ class Scaling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceArgs:
-    """Everything a compute needs to run one service, whatever the compute.
-
-    `timeout` is the longest request in seconds; `port` and `health_path` reach the app as PORT and HEALTH_PATH.
-    """
+class WorkloadArgs:
+    """What code needs to run, whatever runs it and whatever it does; `timeout` is the longest it may take, seconds."""
 
     artifact: ZipArtifact | ImageArtifact
     architecture: Architecture = "arm64"
-    port: int = 8080
-    health_path: str = "/health"
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Sequence[SecretRef] = ()
     links: Sequence[Link] = ()
     permissions: Sequence[Statement] = ()
     size: Size = field(default_factory=Size)
-    scaling: Scaling = field(default_factory=Scaling)
     timeout: int = 28
     log_retention_days: int = 7
     key_arn: pulumi.Input[str] | None = None
     volumes: Sequence[Volume] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs(WorkloadArgs):
+    """Everything a compute needs to run one service, whatever the compute.
+
+    `timeout` is the longest request in seconds; `port` and `health_path` reach the app as PORT and HEALTH_PATH.
+    """
+
+    port: int = 8080
+    health_path: str = "/health"
+    scaling: Scaling = field(default_factory=Scaling)
 
 
 @dataclass(frozen=True, kw_only=True)

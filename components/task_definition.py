@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +11,7 @@ import pulumi_aws as aws
 from components.base import Component
 from components.iam import Grant
 from components.links import environment
-from components.service import ImageArtifact, ServiceArgs, Volume
+from components.service import ImageArtifact, ServiceArgs, Volume, WorkloadArgs
 
 CONTAINER = "app"
 """Name of the one container."""
@@ -18,14 +19,16 @@ CONTAINER = "app"
 USER = "10001"
 """User the image is built for. A number, so that nothing has to look it up in the image."""
 
+LONGEST_STOP = 120
+"""Seconds that Fargate gives a container to end, at most."""
+
 _SCRATCH = "tmp"
-_LONGEST_STOP = 120
 _DRAIN = 5
 """Seconds that the app, told to stop, goes on taking requests unless `DRAIN_SECONDS` says otherwise."""
 _ARCHITECTURES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 # Asks the app itself, by the same settings it listens by; the image has Python but need not have curl.
-_HEALTH_CHECK = (
+_ANSWERS = (
     "import http.client,os,sys;"
     "c=http.client.HTTPConnection('127.0.0.1',int(os.environ['PORT']),timeout=4);"
     "c.request('GET',os.environ['HEALTH_PATH']);"
@@ -33,10 +36,36 @@ _HEALTH_CHECK = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What the container of a task runs and how ECS deals with it.
+
+    `environment` is what it is told beside what its service is; `port`, where it listens, if it does. `alive` is a line
+    of Python that fails when the program no longer works. Asked to end, it has `stop_seconds`.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+    alive: str
+    stop_seconds: int
+
+
+def server(args: ServiceArgs) -> Program:
+    """Return the program that answers requests."""
+    return Program(
+        environment={"PORT": str(args.port), "HEALTH_PATH": args.health_path},
+        port=args.port,
+        alive=_ANSWERS,
+        # A request that is under way when the task no longer takes any may take its time.
+        stop_seconds=args.timeout + _DRAIN + 2,
+    )
+
+
 def task_definition(
     parent: Component,
-    args: ServiceArgs,
+    args: WorkloadArgs,
     *,
+    program: Program,
     image: ImageArtifact,
     execution: Grant,
     task: Grant,
@@ -51,7 +80,13 @@ def task_definition(
     it as a volume its user may write to (a volume takes its owner and mode from the image).
     """
     container = _container(
-        args, image=image, log_group=log_group, region=region, start_period=start_period, writable=writable
+        args,
+        program=program,
+        image=image,
+        log_group=log_group,
+        region=region,
+        start_period=start_period,
+        writable=writable,
     )
     volumes = [_efs_volume(volume) for volume in args.volumes]
     if not writable:
@@ -76,22 +111,25 @@ def task_definition(
 
 
 def _container(
-    args: ServiceArgs,
+    args: WorkloadArgs,
     *,
+    program: Program,
     image: ImageArtifact,
     log_group: aws.cloudwatch.LogGroup,
     region: pulumi.Input[str],
     start_period: int,
     writable: bool,
 ) -> Mapping[str, object]:
-    variables = environment(args, PORT=str(args.port))
+    variables = environment(args, **program.environment)
     container: dict[str, object] = {
         "name": CONTAINER,
         "image": image.reference,
         "essential": True,
         "user": USER,
         "readonlyRootFilesystem": not writable,
-        "portMappings": [{"containerPort": args.port, "hostPort": args.port, "protocol": "tcp"}],
+        "portMappings": []
+        if program.port is None
+        else [{"containerPort": program.port, "hostPort": program.port, "protocol": "tcp"}],
         "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "secrets": [
             {"name": secret.name, "valueFrom": secret.reference}
@@ -99,10 +137,9 @@ def _container(
         ],
         "mountPoints": _mounts(args.volumes, writable=writable),
         "linuxParameters": {"initProcessEnabled": True},
-        # A request that is under way when the task no longer takes any may take its time.
-        "stopTimeout": min(_LONGEST_STOP, args.timeout + _DRAIN + 2),
+        "stopTimeout": min(LONGEST_STOP, program.stop_seconds),
         "healthCheck": {
-            "command": ["CMD", "python3", "-c", _HEALTH_CHECK],
+            "command": ["CMD", "python3", "-c", program.alive],
             "interval": 30,
             "timeout": 5,
             "retries": 3,
@@ -120,6 +157,8 @@ def _container(
             },
         },
     }
+    if image.entry_point:
+        container["entryPoint"] = list(image.entry_point)
     if image.command:
         container["command"] = list(image.command)
     return container

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.iam import Grant, assume_role_policy, grant
-from components.service import ImageArtifact, ServiceArgs, Statement, Volume
+from components.service import ImageArtifact, Statement, Volume, WorkloadArgs
 
 _TASKS = "ecs-tasks.amazonaws.com"
 
@@ -19,7 +19,7 @@ _ECR_IMAGE = re.compile(_ECR_HOST + r"/(?P<repository>[^:@]+)")
 
 
 def execution_role(
-    parent: Component, args: ServiceArgs, *, image: ImageArtifact, log_group: aws.cloudwatch.LogGroup
+    parent: Component, args: WorkloadArgs, *, image: ImageArtifact, log_group: aws.cloudwatch.LogGroup
 ) -> Grant:
     """Create the role with which ECS pulls this image, reads these secrets and writes this log."""
     return grant(
@@ -31,7 +31,7 @@ def execution_role(
     )
 
 
-def task_role(parent: Component, args: ServiceArgs, *, exec_statements: Sequence[Statement]) -> Grant:
+def task_role(parent: Component, args: WorkloadArgs, *, exec_statements: Sequence[Statement]) -> Grant:
     """Create the role of the service's own code: what it was given, what its links bring, and its volumes."""
     linked = [statement for link in args.links for statement in link.statements]
     mounted = [_mount(volume) for volume in args.volumes]
@@ -68,7 +68,7 @@ def _pull(image: ImageArtifact) -> list[Statement]:
     ]
 
 
-def read_secrets(args: ServiceArgs) -> list[Statement]:
+def read_secrets(args: WorkloadArgs) -> list[Statement]:
     """Return what reading a service's secrets takes."""
     if not args.secrets:
         return []
