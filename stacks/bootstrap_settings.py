@@ -12,13 +12,13 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from stacks.block import Settings
 from stacks.errors import Problem, SettingsError, nearest, show
 from stacks.files import Positions, StackFile, read_stack_file
 from stacks.forms import fields, of_field
 from stacks.keys import PROJECT, REGION_KEY, Json, Path, dotted
 from stacks.profiles import PROFILES
 from stacks.regions import REGIONS
-from stacks.settings import Settings
 
 GUIDE: Final = "docs/bootstrap.md"
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9_.-]+")

@@ -18,11 +18,15 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from stacks.block import Settings
 from stacks.errors import Problem, nearest, show
-from stacks.forms import fields, form_at
+from stacks.forms import fields, form_at, place, plain
 from stacks.keys import Json
 from stacks.limits import Ability
-from stacks.settings import ScalingSettings, ServiceSettings, Settings, SizeSettings, Timeout
+from stacks.links import LinkSettings
+from stacks.settings import ServiceSettings, Timeout
+from stacks.sizes import ScalingSettings, SizeSettings
+from stacks.workers import TriggerSettings, WorkerSettings
 
 MANIFEST: Final = "service.toml"
 CORE: Final = FilePath("app", "core", "environment.toml")
@@ -61,6 +65,14 @@ class Manifest(Settings):
     """What one instance gets."""
     scaling: ScalingSettings | None = None
     """How many tasks run."""
+    links: dict[str, LinkSettings] = Field(default_factory=dict)
+    """What it uses, by name: `kind`, and what the code depends on (docs/data.md)."""
+    triggers: dict[str, TriggerSettings] = Field(default_factory=dict)
+    """What feeds its worker, by name (docs/data.md)."""
+    worker: WorkerSettings | None = None
+    """The part that takes messages."""
+    migrations: bool = False
+    """The package has `migrate(environ)`, which brings the database up to date."""
 
     def wants(self) -> dict[Ability, int]:
         """Return what a compute has to offer, besides the internet."""
@@ -95,6 +107,10 @@ class Catalog:
         """Return a service's manifest, if it has one that can be used."""
         folder = self.folders.get(service)
         return None if folder is None else folder.manifest
+
+    def source(self, service: str) -> str:
+        """Return where a service's manifest is, or has to be."""
+        return f"{folder_of(service)}/{MANIFEST}"
 
     def layer(self, service: str) -> dict[str, Json]:
         """Return what a service's manifest sets on it; without one, a route that stands in for it."""
@@ -139,12 +155,12 @@ def _read(path: FilePath, source: str) -> Folder:
         return Folder(source, problems=(Problem(key=source, why=f"cannot be read: {error}", where=source),))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        return Folder(source, problems=tuple(_problem(source, detail) for detail in details))
+        return Folder(source, problems=tuple(_problem(source, plain(detail)) for detail in details))
 
 
 def _problem(source: str, detail: ErrorDetails) -> Problem:
     path, kind = detail["loc"], detail["type"]
-    key, form = ".".join(str(part) for part in path), form_at(path, Manifest)
+    key, form = ".".join(str(part) for part in place(path, Manifest)), form_at(path, Manifest)
     if kind == "missing":
         allowed = form.describe() if form is not None else ""
         return Problem(key=key, why="has no default and is not set", allowed=allowed, where=source)

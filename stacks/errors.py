@@ -101,7 +101,7 @@ def is_secret(path: Path, value: object) -> bool:
         return False
     if isinstance(value, str) and _SECRET_VALUE.search(value):
         return True
-    below_secrets = "secrets" in names[:-1] and names[0] == "services"
+    below_secrets = names[:1] == ["services"] and names[2:3] == ["secrets"] and bool(names[3:])
     return isinstance(value, str | int | float) and (below_secrets or bool(names and _SECRET_NAME.search(names[-1])))
 
 

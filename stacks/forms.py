@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
+from stacks.block import Settings
 from stacks.keys import Path
-from stacks.settings import Settings, StackSettings
+from stacks.settings import StackSettings
 
+KIND = "kind"
 _PATTERNS = {r"^\d{12}$": "12 digits", r"^[0-9a-f]{40}$": "40 hex digits"}
 
 
@@ -28,8 +31,11 @@ class Form:
             if origin is Annotated:
                 constraints += _constraints(args[1:])
             else:
-                self.optional = True
-            annotation = next(arg for arg in args if arg is not types.NoneType)
+                self.optional = self.optional or types.NoneType in args
+                args = tuple(arg for arg in args if arg is not types.NoneType)
+                if len(args) > 1:
+                    break
+            annotation = args[0]
         self.annotation = annotation
         self.metadata = constraints
 
@@ -38,6 +44,12 @@ class Form:
         """Return the block this place holds, if it is one."""
         kind = self.annotation
         return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
+
+    @property
+    def kinds(self) -> Mapping[str, type[Settings]]:
+        """Return the blocks this place chooses from by their `kind`, if it does."""
+        blocks = get_args(self.annotation) if get_origin(self.annotation) in (Union, types.UnionType) else ()
+        return {Form(block.model_fields["kind"].annotation).words[0]: block for block in blocks}
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -68,7 +80,9 @@ class Form:
         return Form(args[0]) if origin is tuple else None
 
     def below(self, part: str | int) -> Form | None:
-        """Return the form of what stands under a key or an index."""
+        """Return the form of what stands under a key or an index; of a choice of blocks, under one of its kinds."""
+        if kinds := self.kinds:
+            return Form(Literal[*kinds]) if part == KIND else Form(kinds[str(part)]) if part in kinds else None
         if self.model is None:
             return self.items
         field = fields(self.model).get(str(part))
@@ -76,18 +90,21 @@ class Form:
 
     def describe(self) -> str:
         """Return what is allowed, in words."""
+        if self.kinds:
+            return f"a block whose kind is {' | '.join(self.kinds)}"
         if self.model is not None:
             return f"a block with {', '.join(fields(self.model))}"
         if self.words:
             return " | ".join(self.words)
-        if self.annotation is int:
-            return _bounds(self.metadata)
-        if self.names is not None and self.items is not None:
-            kind = "names" if not self.names.words else f"{' | '.join(self.names.words)}"
-            return f"a block of {kind}, each with {self.items.describe()}"
         if self.items is not None:
-            return f"a list, each item {self.items.describe()}"
-        return _text(self.metadata)
+            return _several(self.names, self.items)
+        return _bounds(self.metadata) if self.annotation is int else _text(self.metadata)
+
+
+def _several(names: Form | None, items: Form) -> str:
+    if names is None:
+        return f"a list, each item {items.describe()}"
+    return f"a block of {' | '.join(names.words) or 'names'}, each with {items.describe()}"
 
 
 def _constraints(metadata: Iterable[object]) -> Iterator[object]:
@@ -131,6 +148,27 @@ def form_at(path: Path, model: type[Settings] = StackSettings) -> Form | None:
     return form
 
 
+def place(location: Path, model: type[Settings] = StackSettings) -> Path:
+    """Return where a person writes what validation locates: without the kinds that it adds to blocks of a kind."""
+    path: Path = ()
+    form: Form | None = Form(model)
+    for part in location:
+        if form is None or not form.kinds or part == KIND:
+            path = (*path, part)
+        form = None if form is None else form.below(part)
+    return path
+
+
+def plain(detail: ErrorDetails) -> ErrorDetails:
+    """Return what is wrong with the kind of a block as what would be wrong with any other word."""
+    location = (*detail["loc"], KIND)
+    if detail["type"] == "union_tag_not_found":
+        return {**detail, "type": "missing", "loc": location}
+    if detail["type"] == "union_tag_invalid":
+        return {**detail, "type": "enum", "loc": location, "input": detail.get("ctx", {}).get("tag")}
+    return detail
+
+
 def homes(key: str, model: type[Settings] = StackSettings, path: Path = ()) -> Iterator[Path]:
     """Yield every place where a key of this very name is at home."""
     for alias, field in fields(model).items():
@@ -140,5 +178,5 @@ def homes(key: str, model: type[Settings] = StackSettings, path: Path = ()) -> I
         form = of_field(field)
         if form.items is not None:
             form, here = form.items, (*here, "NAME")
-        if form.model is not None:
-            yield from homes(key, form.model, here)
+        for block in (*form.kinds.values(), *([form.model] if form.model is not None else [])):
+            yield from homes(key, block, here)

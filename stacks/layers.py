@@ -64,10 +64,20 @@ class Layers:
         return known if isinstance(known, dict) else {}
 
     def _service(self, name: str, own: Json) -> Json:
-        base = merge(self.manifest(name), self.profile.service_layer())
-        if own is None:
-            return base
-        return merge(base, own) if isinstance(own, dict) else own
+        given = {} if own is None else own
+        if not isinstance(given, dict):
+            return given
+        # Where there are triggers there is a worker, whether anybody says how big it is or not.
+        manifest = self.manifest(name)
+        start: dict[str, Json] = {"worker": {}} if "triggers" in {**manifest, **given} else {}
+        base = merge(merge(start, manifest), self.profile.service_layer())
+        return merge(merge(base, self._links(name, given)), given)
+
+    def _links(self, name: str, own: Json) -> dict[str, Json]:
+        """Return what the profile sets on a service's links, each by its kind."""
+        links = merge(self.manifest(name), _block(own)).get("links")
+        found = {link: self.profile.link_layer(_block(said).get("kind")) for link, said in _block(links).items()}
+        return {"links": dict(found)} if any(found.values()) else {}
 
     def origin(self, path: Path) -> str:
         """Return the layer that a setting's value comes from."""
@@ -86,8 +96,14 @@ class Layers:
 
     def _in_profile(self, path: Path) -> bool:
         if path[0] == "services":
-            return holds(self.profile.service_layer(), path[2:])
+            name = str(path[1])
+            links = self._links(name, _block(self.services()).get(name))
+            return holds(merge(self.profile.service_layer(), links), path[2:])
         return holds(self.profile.stack_layer(), path)
+
+
+def _block(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def leaves(tree: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:

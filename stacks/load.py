@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from stacks.catalog import MANIFEST, Catalog, folder_of, read_catalog
 from stacks.config import GivenConfig, decode
+from stacks.declared import beyond_manifest
 from stacks.errors import MASK, Problem, SettingsError, is_secret, nearest
 from stacks.files import Positions, StackFile, read_stack_file
 from stacks.keys import REGION_KEY, Json, Path, dotted, holds, within
@@ -119,8 +120,9 @@ def resolve(
     given.problems |= decode(file.config).problems
     profile, about_environment = _profile(stack, given)
     layers = Layers(profile, {**given.tree, "environment": profile.name}, stack_file_name(stack), catalog)
-    settings, about_form, failed = validate(layers)
-    before = {**given.problems, **about_environment}
+    within_manifest, about_code = beyond_manifest(layers)
+    settings, about_form, failed = validate(replace(layers, given=within_manifest))
+    before = {**given.problems, **about_environment, **about_code}
     about_manifests = _without_manifest(layers)
     guessed = {(*path[:2], "route") for path, _ in about_manifests}
     subject = Subject(stack, given.region or region or "", settings, given.tree, neighbours or {}, catalog)

@@ -29,11 +29,11 @@ from stacks.settings import (
     Compute,
     ContainerSettings,
     FrontDoorKind,
-    ScalingSettings,
     ServerlessSettings,
     ServiceSettings,
     StackSettings,
 )
+from stacks.sizes import ScalingSettings
 
 _ARN_PARTS = 7
 _SHORTEST_IDLE = 60

@@ -9,13 +9,15 @@ from inspect import getdoc
 
 from pydantic.fields import FieldInfo
 
+from stacks.block import OF_CODE, Settings
 from stacks.catalog import Manifest
 from stacks.forms import Form, fields, of_field
 from stacks.keys import Json, Path, dotted, holds, look_up
 from stacks.layers import library_services
+from stacks.links import LinkSettings
 from stacks.profiles import PROFILES
 from stacks.rules import RULES
-from stacks.settings import Settings, StackSettings
+from stacks.settings import StackSettings
 
 _INTRODUCTION = """\
 # Settings
@@ -55,9 +57,10 @@ def reference() -> str:
     return "\n".join(sections)
 
 
-def _sections(model: type[Settings], path: Path) -> Iterator[str]:
+def _sections(model: type[Settings], path: Path, kind: str = "") -> Iterator[str]:
     title = dotted(path).replace("[0]", "[N]") if path else "modeshift:"
-    yield f"## `{title}`\n"
+    yield f"## `{title}`{f' of kind {kind}' if kind else ''}\n"
+    yield from [f"{getdoc(model)}\n"] if kind else []
     yield _table(model, path)
     for key, field in fields(model).items():
         form, below = of_field(field), (*path, key)
@@ -65,33 +68,38 @@ def _sections(model: type[Settings], path: Path) -> Iterator[str]:
             form, below = form.items, (*below, "NAME" if form.names is not None else 0)
         if form.model is not None:
             yield from _sections(form.model, below)
+        for word, block in form.kinds.items():
+            yield from _sections(block, below, word)
 
 
 def _table(model: type[Settings], path: Path = ()) -> str:
-    rows = [_row((*path, key), field, of_field(field)) for key, field in fields(model).items()]
+    rows = [_row(model, (*path, key), field) for key, field in fields(model).items()]
     return "\n".join(["| key | allowed | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
-def _row(path: Path, field: FieldInfo, form: Form) -> str:
-    meaning = " ".join((field.description or "").split())
-    cells = (f"`{path[-1]}`", _allowed(form), _default(path, field, form), meaning)
+def _row(model: type[Settings], path: Path, field: FieldInfo) -> str:
+    form = of_field(field)
+    said = "Only in a manifest: " if OF_CODE in field.metadata else ""
+    meaning = f"{said}{' '.join((field.description or '').split())}"
+    cells = (f"`{path[-1]}`", _allowed(form), _default(model, path, field), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _allowed(form: Form) -> str:
-    if form.model is not None or (form.items is not None and form.items.model is not None):
+    if form.model is not None or (form.items is not None and (form.items.model is not None or form.items.kinds)):
         kind = "block" if form.model is not None else "blocks by name" if form.names is not None else "list of blocks"
         return f"{kind}, see below"
     return form.describe() + (", or null" if form.optional else "")
 
 
-def _default(path: Path, field: FieldInfo, form: Form) -> str:
+def _default(model: type[Settings], path: Path, field: FieldInfo) -> str:
+    form = of_field(field)
     if path == ("services",):
         return _code(library_services())
     if form.model is not None and not form.optional:
         return ""
     default = "needed" if field.is_required() else _code(_plain(field))
-    profiles = [f"{name} {_code(value)}" for name, value in _profile_values(path) if _code(value) != default]
+    profiles = [f"{name} {_code(value)}" for name, value in _profile_values(model, path) if _code(value) != default]
     return "; ".join([default, *profiles])
 
 
@@ -99,10 +107,13 @@ def _plain(field: FieldInfo) -> Json:
     return json.loads(json.dumps(field.get_default(call_default_factory=True)))
 
 
-def _profile_values(path: Path) -> Iterator[tuple[str, Json]]:
+def _profile_values(model: type[Settings], path: Path) -> Iterator[tuple[str, Json]]:
+    kind = next((word for word, block in Form(LinkSettings).kinds.items() if block is model), None)
     for name, profile in PROFILES.items():
         layer, inside = profile.stack_layer(), path
-        if path[:1] == ("services",):
+        if kind is not None:
+            layer, inside = profile.link_layer(kind), path[-1:]
+        elif path[:1] == ("services",):
             layer, inside = profile.service_layer(), path[2:]
         if path != ("environment",) and holds(layer, inside):
             yield name, look_up(layer, inside)

@@ -11,8 +11,9 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from stacks.block import OF_CODE
 from stacks.errors import Problem, nearest, show
-from stacks.forms import Form, fields, form_at, homes
+from stacks.forms import Form, fields, form_at, homes, place, plain
 from stacks.keys import Json, Path, dotted, look_up, within
 from stacks.layers import Layers
 from stacks.settings import StackSettings
@@ -40,8 +41,8 @@ def validate(layers: Layers) -> tuple[StackSettings, dict[Path, Problem], set[Pa
         except ValidationError as error:
             given = copy.deepcopy(given)
             # Items of a list go last to first, so that the places of the others stay right.
-            for detail in sorted(error.errors(include_url=False), key=_indices, reverse=True):
-                path = _path(detail)
+            for detail in sorted(map(plain, error.errors(include_url=False)), key=_indices, reverse=True):
+                path = place(_location(detail))
                 if not any(within(path, known) for known in failed):
                     problems[path] = _problem(path, detail)
                 if detail["loc"][-1] == "[key]":
@@ -56,14 +57,15 @@ def _indices(detail: ErrorDetails) -> tuple[int, ...]:
     return tuple(part for part in detail["loc"] if isinstance(part, int))
 
 
-def _path(detail: ErrorDetails) -> Path:
+def _location(detail: ErrorDetails) -> Path:
     return tuple(part for part in detail["loc"] if part != "[key]")
 
 
 def _problem(path: Path, detail: ErrorDetails) -> Problem:
-    kind, value, form = detail["type"], detail["input"], form_at(path)
+    kind, value, location = detail["type"], detail["input"], _location(detail)
+    form = form_at(location)
     if kind == "extra_forbidden":
-        return _unknown(path, value)
+        return _unknown(path, value, form_at(location[:-1]))
     if detail["loc"][-1] == "[key]":
         return _unknown_name(path)
     key, allowed = dotted(path), form.describe() if form is not None else ""
@@ -81,9 +83,10 @@ def _problem(path: Path, detail: ErrorDetails) -> Problem:
     return Problem(key=key, value=show(path, value), why=why, allowed=allowed, nearest=near)
 
 
-def _unknown(path: Path, value: Json) -> Problem:
-    name, block = str(path[-1]), form_at(path[:-1])
-    known = list(fields(block.model)) if block is not None and block.model is not None else []
+def _unknown(path: Path, value: Json, block: Form | None) -> Problem:
+    name = str(path[-1])
+    settings = fields(block.model) if block is not None and block.model is not None else {}
+    known = [key for key, field in settings.items() if OF_CODE not in field.metadata]
     at_home = [dotted(home) for home in homes(name)]
     near, why = nearest(name, known), "there is no such setting"
     if at_home:
@@ -130,7 +133,7 @@ def _wanted(form: Form | None) -> str:
 
 def _repair(given: dict[str, Json], path: Path, detail: ErrorDetails, failed: set[Path]) -> None:
     """Change `given` so that one problem is gone, and note which paths no rule may judge."""
-    form = form_at(path)
+    form = form_at(_location(detail))
     if detail["type"] == "extra_forbidden" or detail["loc"][-1] == "[key]":
         _delete(given, path)
     elif detail["type"] == "missing":

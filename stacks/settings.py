@@ -9,10 +9,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from components.eks_versions import NEWEST
+from stacks.block import OF_CODE, Settings
+from stacks.links import LinkSettings
+from stacks.sizes import ScalingSettings, SizeSettings
+from stacks.workers import TriggerSettings, WorkerSettings
 
 _ALL_TRAFFIC = 100
 
@@ -48,18 +51,6 @@ class Placement(StrEnum):
 class Architecture(StrEnum):
     ARM64 = "arm64"
     X86_64 = "x86_64"
-
-
-class Settings(BaseModel):
-    """What every block shares: camelCase in YAML, no unknown keys, no change after validation."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
 
 
 class NetworkSettings(Settings):
@@ -183,54 +174,6 @@ class BudgetSettings(Settings):
     """Usage that is expected: `small`, `medium`, `large`, or a file in the repository (docs/cost.md)."""
 
 
-class SizeSettings(Settings):
-    cpu: int = 512
-    """Units of 1/1024 vCPU (containers only; Lambda derives its share from the memory)."""
-    memory: int = 1024
-    """MiB. Lambda 128 to 10240; Fargate what its table allows for the cpu."""
-
-
-class ScheduleSettings(Settings):
-    cron: str
-    """`cron(0 8 ? * MON-FRI *)` or `at(2030-01-31T08:00:00)`."""
-    min: Annotated[int, Field(ge=0)]
-    """Fewest tasks from that moment on."""
-    max: Annotated[int, Field(ge=0)]
-    """Most tasks from that moment on."""
-    timezone: str = "UTC"
-    """Name in the time zone database, as in `Europe/Berlin`."""
-
-
-class StepSettings(Settings):
-    cpu_percent: Annotated[int, Field(ge=1, le=100)]
-    """CPU from which the step applies, percent."""
-    change: Annotated[int, Field(ge=1)]
-    """Tasks to add."""
-
-
-class ScalingSettings(Settings):
-    min: Annotated[int, Field(ge=0)] = 1
-    """Fewest tasks."""
-    max: Annotated[int, Field(ge=1)] = 3
-    """Most tasks."""
-    cpu_percent: Annotated[int, Field(ge=1, le=100)] | None = 70
-    """CPU that target tracking holds, percent; null turns it off."""
-    memory_percent: Annotated[int, Field(ge=1, le=100)] | None = 80
-    """Memory that target tracking holds, percent; null turns it off."""
-    requests_per_target: Annotated[int, Field(ge=1)] | None = 100
-    """Requests per task and minute that target tracking holds; null turns it off. Not on EKS."""
-    scale_out_cooldown: Annotated[int, Field(ge=0)] = 60
-    """Seconds between two scale-outs."""
-    scale_in_cooldown: Annotated[int, Field(ge=0)] = 300
-    """Seconds between two scale-ins."""
-    schedules: dict[str, ScheduleSettings] = Field(default_factory=dict)
-    """Bounds that change with the clock, by name."""
-    steps: tuple[StepSettings, ...] = ()
-    """Step scaling on CPU, in rising order."""
-    spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """Share of tasks on Fargate Spot beyond the first `min`."""
-
-
 class CanarySettings(Settings):
     """A new version of a function beside the one that it takes over from."""
 
@@ -275,6 +218,14 @@ class ServiceSettings(Settings):
     """Longest request, seconds; at most 29 behind an API."""
     canary: CanarySettings | None = None
     """A new version of a function gets a share of the requests first (docs/deployments.md)."""
+    links: dict[str, LinkSettings] = Field(default_factory=dict)
+    """What it uses, by name: its manifest says which and of what kind, a stack file how big (docs/data.md)."""
+    triggers: dict[str, TriggerSettings] = Field(default_factory=dict)
+    """What feeds its worker, by name: its manifest says which (docs/data.md)."""
+    worker: WorkerSettings | None = None
+    """The part that takes messages, where there are triggers."""
+    migrations: Annotated[bool, OF_CODE] = False
+    """Bring the database up to date before each release; if that fails, the version before stays."""
     shift: ShiftSettings | None = None
     """A move between computes that is under way: all of them exist and share the traffic (docs/shift.md)."""
 

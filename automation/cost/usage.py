@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from automation.errors import UserError
+from stacks.block import Settings
 from stacks.errors import nearest
 from stacks.forms import fields, of_field
 from stacks.layers import merge
 from stacks.prices import HOURS
-from stacks.settings import Settings
 
 PROFILES: Final = ("small", "medium", "large")
 

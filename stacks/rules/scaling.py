@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from stacks.errors import nearest
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import ScalingSettings, ScheduleSettings
+from stacks.sizes import ScalingSettings, ScheduleSettings
 
 _SCHEDULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MONTH: Final = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"

@@ -9,7 +9,8 @@ from typing import Final
 
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject, closest
-from stacks.settings import Compute, SizeSettings
+from stacks.settings import Compute
+from stacks.sizes import SizeSettings
 
 _GIB: Final = 1024
 

@@ -8,12 +8,13 @@ import pytest
 from botocore.session import Session
 
 from stacks import prices
+from stacks.block import Settings
 from stacks.forms import fields, form_at, homes, of_field
 from stacks.reference import reference
 from stacks.regions import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS, REGIONS, TWO_ZONE_REGIONS
 from stacks.rules.sizes import FARGATE
 from stacks.rules.stack import RETENTION
-from stacks.settings import Settings, StackSettings
+from stacks.settings import StackSettings
 
 
 def test_the_page_is_up_to_date(root: Path) -> None:
