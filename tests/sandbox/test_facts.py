@@ -42,6 +42,8 @@ NAME_LIMITS = {
     "aws:ecs/cluster:Cluster": 255,
     "aws:ecs/service:Service": 255,
     "aws:eks/cluster:Cluster": 100,
+    "aws:efs/fileSystem:FileSystem": 64,
+    "aws:elasticache/serverlessCache:ServerlessCache": 40,
     "aws:iam/role:Role": 64,
     "aws:iam/rolePolicy:RolePolicy": 128,
     "aws:kms/alias:Alias": 256,
@@ -50,6 +52,10 @@ NAME_LIMITS = {
     "aws:lambda/permission:Permission": 100,
     "aws:lb/loadBalancer:LoadBalancer": 32,
     "aws:lb/targetGroup:TargetGroup": 32,
+    "aws:rds/instance:Instance": 63,
+    "aws:rds/parameterGroup:ParameterGroup": 255,
+    "aws:rds/proxy:Proxy": 63,
+    "aws:rds/subnetGroup:SubnetGroup": 255,
     "aws:s3/bucket:Bucket": 63,
     "aws:sqs/queue:Queue": 80,
     "kubernetes:helm.sh/v3:Release": 53,
@@ -242,10 +248,12 @@ def test_lists_compared_without_order_are_lists(kind: ResourceType) -> None:
 def test_the_exceptions_to_create_before_delete() -> None:
     assert {kind.token for kind in TYPES if kind.delete_first} == {
         "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        "aws:efs/mountTarget:MountTarget",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     }
     assert {kind.token for kind in TYPES if kind.framework} == {
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        "aws:elasticache/serverlessCache:ServerlessCache",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -276,6 +284,10 @@ def test_the_exceptions_to_create_before_delete() -> None:
         ("aws:ec2/securityGroup:SecurityGroup", "aws:ecs/service:Service", "networkConfiguration.securityGroups[]"),
         ("aws:lb/targetGroup:TargetGroup", "aws:lb/listenerRule:ListenerRule", "actions[].targetGroupArn"),
         ("aws:lb/targetGroup:TargetGroup", "aws:lb/listener:Listener", "defaultActions[].forward.targetGroups[].arn"),
+        ("aws:ec2/securityGroup:SecurityGroup", "aws:rds/instance:Instance", "vpcSecurityGroupIds[]"),
+        ("aws:rds/subnetGroup:SubnetGroup", "aws:rds/instance:Instance", "dbSubnetGroupName"),
+        ("aws:rds/parameterGroup:ParameterGroup", "aws:rds/instance:Instance", "parameterGroupName"),
+        ("aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget", "fileSystemId"),
         ("aws:ecs/cluster:Cluster", "aws:ecs/service:Service", "cluster"),
         ("aws:apigatewayv2/vpcLink:VpcLink", "aws:apigatewayv2/integration:Integration", "connectionId"),
         ("aws:apigatewayv2/integration:Integration", "aws:apigatewayv2/route:Route", "target"),

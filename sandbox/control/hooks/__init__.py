@@ -12,11 +12,13 @@ from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addo
 from sandbox.control.hooks.kubernetes import KubernetesObject, Namespace, Release
 from sandbox.control.hooks.lambda_ import Alias, Function
 from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
+from sandbox.control.hooks.rds import Database
 
 HOOKS: dict[str, Hook] = {
     "alias": Alias(),
     "certificate": Certificate(),
     "certificate_validation": CertificateValidation(),
+    "database": Database(),
     "default_security_group": DefaultSecurityGroup(),
     "ecs_service": EcsService(),
     "eip": Eip(),
