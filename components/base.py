@@ -26,8 +26,9 @@ class Component(pulumi.ComponentResource):
         protect: bool | None = None,
         retain: bool | None = None,
         delete_before_replace: bool | None = None,
+        import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
-        """Return options that parent a child to this component."""
+        """Return options that parent a child to this component; `import_id` takes over an existing resource."""
         return pulumi.ResourceOptions(
             parent=self,
             depends_on=list(depends_on) or None,
@@ -35,6 +36,7 @@ class Component(pulumi.ComponentResource):
             protect=protect,
             retain_on_delete=retain,
             delete_before_replace=delete_before_replace,
+            import_=import_id,
         )
 
     def tags(self, suffix: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -26,6 +26,55 @@ def assume_role_policy(service: str) -> str:
     )
 
 
+def source_trust_policy(service: str, source_arn: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return the trust policy that lets one AWS service take a role, for resources of one ARN; `*` stands for any text.
+
+    Without the condition, whoever has the service work for them could have it take the role (IAM user guide:
+    confused-deputy).
+    """
+    return pulumi.Output.from_input(source_arn).apply(
+        lambda arn: json.dumps(
+            {
+                "Version": _VERSION,
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "sts:AssumeRole",
+                        "Principal": {"Service": service},
+                        "Condition": {
+                            "ArnLike": {"aws:SourceArn": arn},
+                            "StringEquals": {"aws:SourceAccount": account_of(arn)},
+                        },
+                    }
+                ],
+            },
+            sort_keys=True,
+        )
+    )
+
+
+def account_of(arn: str) -> str:
+    """Return the account that an ARN names."""
+    return arn.split(":")[4]
+
+
+def use_key(key_arn: pulumi.Input[str] | None, *actions: str, service: str) -> list[Statement]:
+    """Return what a customer key must be used for to work with data of one AWS service, as in `sqs`, and only there.
+
+    Data under AWS's own keys takes no permission.
+    """
+    if key_arn is None:
+        return []
+    via = pulumi.Output.from_input(key_arn).apply(lambda arn: f"{service}.{arn.split(':')[3]}.amazonaws.com")
+    return [
+        Statement(
+            actions=[f"kms:{action}" for action in actions],
+            resources=[key_arn],
+            conditions={"StringEquals": {"kms:ViaService": via}},
+        )
+    ]
+
+
 def pod_trust_policy(*, cluster_arn: pulumi.Input[str], namespace: str, service_account: str) -> pulumi.Output[str]:
     """Return the trust policy that lets the pods of one service account take a role, by EKS Pod Identity.
 

@@ -11,10 +11,10 @@ from components.base import Component
 
 
 class CustomerKey(Component):
-    """A symmetric key that rotates every year, with an alias and a policy that lets CloudWatch Logs use it.
+    """A symmetric key that rotates every year, with an alias and a policy that lets CloudWatch Logs and S3 use it.
 
-    Who else may use it is said in their own roles: the policy hands the decision to IAM. Logs cannot be asked that way,
-    so it stands in the policy, for log groups of this account and region only.
+    Who else may use it is said in their own roles: the policy hands the decision to IAM. These two have none here, so
+    it stands in the policy: log groups of this account and region, and what its buckets tell queues.
 
     Replacing the key leaves all that it encrypted unreadable; it is protected, and kept in AWS when it leaves the
     stack, unless `guarded` is off.
@@ -62,7 +62,7 @@ class CustomerKey(Component):
 
 
 def key_policy(*, partition: str, region: str, account: str) -> str:
-    """Return the policy of a key: IAM of the account decides, and CloudWatch Logs encrypts the account's log groups."""
+    """Return the policy of a key: IAM of the account decides, and CloudWatch Logs and S3 use it for this account."""
     logs = f"arn:{partition}:logs:{region}:{account}:*"
     return json.dumps(
         {
@@ -88,6 +88,14 @@ def key_policy(*, partition: str, region: str, account: str) -> str:
                     ],
                     "Resource": "*",
                     "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
+                },
+                {
+                    "Sid": "BucketsOfThisAccountTellQueues",
+                    "Effect": "Allow",
+                    "Principal": {"Service": "s3.amazonaws.com"},
+                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                    "Resource": "*",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
                 },
             ],
         },

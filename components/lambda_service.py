@@ -10,41 +10,29 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.dead_letter import dead_letter_queue
-from components.iam import Grant, assume_role_policy, grant
 from components.lambda_alarms import answers_alarm, function_alarms
-from components.lambda_network import function_security_group
-from components.lambda_permissions import function_statements
-from components.links import referenced_environment
-from components.service import ImageArtifact, LambdaTarget, ServiceArgs, ZipArtifact
+from components.lambda_function import SMALLEST_STORAGE, FunctionOptions, lambda_function, live_alias
+from components.private_queue import dead_letter_queue
+from components.service import ImageArtifact, LambdaTarget, ServiceArgs
 
 if TYPE_CHECKING:
     from components.network import Network
 
-ALIAS = "live"
-"""What every caller invokes: the version that is live, never the code that was uploaded last."""
-
-_SMALLEST_STORAGE = 512
 _ALL = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class LambdaOptions:
+class LambdaOptions(FunctionOptions):
     """What only a function has.
 
-    `reserved_concurrency` keeps instances for this function and caps it; `provisioned_concurrency` keeps them
-    initialised behind the alias. `dead_letter` holds asynchronous events that failed `retries` times or waited longer
-    than `event_age` seconds. `storage` is the size of /tmp in MiB.
+    `provisioned_concurrency` keeps instances initialised behind the alias. `dead_letter` holds asynchronous events that
+    failed `retries` times or waited longer than `event_age` seconds.
     """
 
-    snap_start: bool = False
-    tracing: bool = True
-    reserved_concurrency: int | None = None
     provisioned_concurrency: int = 0
     dead_letter: bool = True
     retries: int = 2
     event_age: int = 6 * 3600
-    storage: int = _SMALLEST_STORAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,23 +91,16 @@ class LambdaService(Component):
         self._options = options or LambdaOptions()
         _check(name, args, self._options)
 
-        log_group = self._log_group()
         queue = dead_letter_queue(self, key_arn=args.key_arn) if self._options.dead_letter else None
-        group = function_security_group(self, args, network=network)
-        allowed = grant(
+        made = lambda_function(
             self,
-            "",
-            trust=assume_role_policy("lambda.amazonaws.com"),
-            description=f"What the function {name} may do.",
-            statements=function_statements(
-                args,
-                log_group_arn=log_group.arn,
-                queue_arn=None if queue is None else queue.arn,
-                tracing=self._options.tracing,
-                in_network=group is not None,
-            ),
+            args,
+            self._options,
+            network=network,
+            environment={"HEALTH_PATH": args.health_path},
+            dead_letter_arns=[] if queue is None else [queue.arn],
         )
-        self.function = self._function(allowed, log_group, queue, network, group)
+        self.function = made.function
         alias = self._alias(canary)
 
         self.target = LambdaTarget(
@@ -129,86 +110,18 @@ class LambdaService(Component):
             invoke_arn=alias.invoke_arn,
         )
         self.version: pulumi.Output[str] = alias.function_version
-        self.role: aws.iam.Role = allowed.role
-        self.security_group_id: pulumi.Output[str] | None = None if group is None else group.id
-        self.log_group_name: pulumi.Output[str] = log_group.name
+        self.role: aws.iam.Role = made.role
+        self.security_group_id: pulumi.Output[str] | None = made.security_group_id
+        self.log_group_name: pulumi.Output[str] = made.log_group.name
         self.alarms = (
             *function_alarms(self, function_name=self.function.name, queue=queue),
-            answers_alarm(self, log_group_name=log_group.name),
+            answers_alarm(self, log_group_name=made.log_group.name),
         )
         self.register_outputs({"functionName": self.function.name, "aliasArn": alias.arn})
 
-    def _log_group(self) -> aws.cloudwatch.LogGroup:
-        return aws.cloudwatch.LogGroup(
-            self.child_name(),
-            # The place people look in. The name holds the stack's, so that no two stacks share it.
-            name=f"/aws/lambda/{self.name}",
-            retention_in_days=self._args.log_retention_days,
-            kms_key_id=self._args.key_arn,
-            tags=self.tags(),
-            opts=self.opts(),
-        )
-
-    def _function(
-        self,
-        allowed: Grant,
-        log_group: aws.cloudwatch.LogGroup,
-        queue: aws.sqs.Queue | None,
-        network: Network | None,
-        group: aws.ec2.SecurityGroup | None,
-    ) -> aws.lambda_.Function:
-        args, options = self._args, self._options
-        package, image = (args.artifact, None) if isinstance(args.artifact, ZipArtifact) else (None, args.artifact)
-        return aws.lambda_.Function(
-            self.child_name(),
-            role=allowed.role.arn,
-            package_type="Zip" if image is None else "Image",
-            code=None if package is None else pulumi.FileArchive(package.path),
-            source_code_hash=None if package is None else package.sha256,
-            handler=None if package is None else package.handler,
-            runtime=None if package is None else package.runtime,
-            image_uri=None if image is None else image.reference,
-            image_config=_image_config(image),
-            architectures=[args.architecture],
-            memory_size=args.size.memory,
-            timeout=args.timeout,
-            publish=True,
-            ephemeral_storage=aws.lambda_.FunctionEphemeralStorageArgs(size=options.storage),
-            environment=aws.lambda_.FunctionEnvironmentArgs(
-                variables=referenced_environment(args, HEALTH_PATH=args.health_path)
-            ),
-            kms_key_arn=args.key_arn,
-            reserved_concurrent_executions=options.reserved_concurrency,
-            snap_start=aws.lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if options.snap_start else None,
-            tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active" if options.tracing else "PassThrough"),
-            dead_letter_config=None
-            if queue is None
-            else aws.lambda_.FunctionDeadLetterConfigArgs(target_arn=queue.arn),
-            # The app writes its own JSON lines; wrapping them again would hide their fields.
-            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="Text", log_group=log_group.name),
-            vpc_config=None
-            if group is None or network is None
-            else aws.lambda_.FunctionVpcConfigArgs(
-                subnet_ids=network.private_subnet_ids, security_group_ids=[group.id]
-            ),
-            # AWS holds a function's network interfaces for up to 45 minutes; moved to the default group they keep
-            # nothing else from being deleted.
-            replace_security_groups_on_destroy=None if group is None else True,
-            tags=self.tags(),
-            opts=self.opts(depends_on=[*allowed.resources, log_group]),
-        )
-
     def _alias(self, canary: Canary | None) -> aws.lambda_.Alias:
-        alias = aws.lambda_.Alias(
-            self.child_name(),
-            name=ALIAS,
-            description="What callers invoke.",
-            function_name=self.function.name,
-            function_version=self.function.version,
-            routing_config=None if canary is None else self.function.version.apply(partial(_shares, canary)),
-            # A function that is replaced takes its alias along: the new pair stands before the old one goes.
-            opts=self.opts(delete_before_replace=False),
-        )
+        routing = None if canary is None else self.function.version.apply(partial(_shares, canary))
+        alias = live_alias(self, self.function, routing)
         aws.lambda_.FunctionEventInvokeConfig(
             self.child_name(),
             function_name=self.function.name,
@@ -237,12 +150,6 @@ def _shares(canary: Canary, newest: str) -> aws.lambda_.AliasRoutingConfigArgs |
     )
 
 
-def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:
-    if image is None or not image.command:
-        return None
-    return aws.lambda_.FunctionImageConfigArgs(commands=list(image.command))
-
-
 def _check(name: str, args: ServiceArgs, options: LambdaOptions) -> None:
     """Refuse what AWS would refuse half-way through.
 
@@ -257,8 +164,8 @@ def _check(name: str, args: ServiceArgs, options: LambdaOptions) -> None:
         problems.append("SnapStart and provisioned concurrency exclude each other; choose one")
     if options.snap_start and isinstance(args.artifact, ImageArtifact):
         problems.append("SnapStart needs a zip, not an image")
-    if options.snap_start and options.storage > _SMALLEST_STORAGE:
-        problems.append(f"SnapStart allows {_SMALLEST_STORAGE} MiB of storage at most")
+    if options.snap_start and options.storage > SMALLEST_STORAGE:
+        problems.append(f"SnapStart allows {SMALLEST_STORAGE} MiB of storage at most")
     reserved = options.reserved_concurrency
     if reserved is not None and options.provisioned_concurrency > reserved:
         problems.append(f"{options.provisioned_concurrency} provisioned instances do not fit into {reserved} reserved")

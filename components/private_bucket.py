@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pulumi
 from pulumi_aws import s3
@@ -12,6 +13,8 @@ from components.base import Component
 
 _NONCURRENT_DAYS = 90
 _UNFINISHED_DAYS = 7
+_INFREQUENT_DAYS = 30
+"""Before and after: S3 moves nothing to Standard-IA sooner, and nothing away from it sooner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,10 @@ class PrivateBucket(Component):
         key_arn: KMS key that encrypts objects; S3's own keys when unset. Load balancer logs accept only those.
         versioned: keep replaced objects for 90 days.
         expire_days: delete objects after so many days; unset keeps them.
+        infrequent_days: after so many days, move objects to where keeping is cheap and reading is not.
+        archive_days: after so many days, move them to where reading is dearer still; it takes no longer.
         guarded: protect from deletion and keep in AWS when no longer managed.
+        import_id: name of an existing bucket to take over.
         statements: who else may act on objects.
         opts: resource options.
     """
@@ -46,16 +52,21 @@ class PrivateBucket(Component):
         key_arn: pulumi.Input[str] | None = None,
         versioned: bool = True,
         expire_days: int | None = None,
+        infrequent_days: int | None = None,
+        archive_days: int | None = None,
         guarded: bool = True,
+        import_id: str | None = None,
         statements: Sequence[BucketStatement] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("PrivateBucket", name, opts)
+        _check(name, infrequent_days, archive_days, expire_days)
         self.bucket = s3.Bucket(
             name,
+            bucket=import_id,
             force_destroy=not guarded,
             tags=self.tags(),
-            opts=self.opts(protect=guarded, retain=guarded),
+            opts=self.opts(protect=guarded, retain=guarded, import_id=import_id),
         )
         self.id = self.bucket.id
         self.arn = self.bucket.arn
@@ -103,7 +114,9 @@ class PrivateBucket(Component):
         s3.BucketLifecycleConfiguration(
             name,
             bucket=self.id,
-            rules=_lifecycle(expire_days, versioned=versioned),
+            rules=_lifecycle(
+                expire_days, {"STANDARD_IA": infrequent_days, "GLACIER_IR": archive_days}, versioned=versioned
+            ),
             opts=self.opts(depends_on=versions),
         )
         s3.BucketPolicy(
@@ -116,7 +129,32 @@ class PrivateBucket(Component):
         self.register_outputs({"name": self.id, "arn": self.arn})
 
 
-def _lifecycle(expire_days: int | None, *, versioned: bool) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
+def _check(name: str, infrequent_days: int | None, archive_days: int | None, expire_days: int | None) -> None:
+    """Refuse ages that S3 refuses, or that would pay for a move and never gain by it.
+
+    Raises:
+        ValueError: The ages are too small or do not follow each other.
+
+    """
+    ages = {"infrequent_days": infrequent_days, "archive_days": archive_days, "expire_days": expire_days}
+    given = [(which, days) for which, days in ages.items() if days is not None]
+    problems = [
+        f"{earlier} {before} is not before {later} {after}"
+        for (earlier, before), (later, after) in pairwise(given)
+        if before >= after
+    ]
+    if infrequent_days is not None and infrequent_days < _INFREQUENT_DAYS:
+        problems.append(f"infrequent_days is {infrequent_days}; S3 takes {_INFREQUENT_DAYS} or more")
+    if infrequent_days and archive_days and infrequent_days < archive_days < infrequent_days + _INFREQUENT_DAYS:
+        problems.append(f"archive_days is {archive_days}; S3 takes infrequent_days + {_INFREQUENT_DAYS} or more")
+    if problems:
+        msg = f"{name}: {'; '.join(problems)}."
+        raise ValueError(msg)
+
+
+def _lifecycle(
+    expire_days: int | None, moves: Mapping[str, int | None], *, versioned: bool
+) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
     rules = [
         # Parts of an upload that was given up are in no listing and billed all the same.
         s3.BucketLifecycleConfigurationRuleArgs(
@@ -128,6 +166,20 @@ def _lifecycle(expire_days: int | None, *, versioned: bool) -> list[s3.BucketLif
             ),
         )
     ]
+    transitions = [
+        s3.BucketLifecycleConfigurationRuleTransitionArgs(days=days, storage_class=storage)
+        for storage, days in moves.items()
+        if days is not None
+    ]
+    if transitions:
+        rules.append(
+            s3.BucketLifecycleConfigurationRuleArgs(
+                id="older",
+                status="Enabled",
+                filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                transitions=transitions,
+            )
+        )
     if expire_days is not None:
         rules.append(
             s3.BucketLifecycleConfigurationRuleArgs(

@@ -50,6 +50,9 @@ _ARNS = {
     "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{physical}",
     "aws:lb/loadBalancer:LoadBalancer": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{suffix}",
     "aws:lb/targetGroup:TargetGroup": "arn:aws:elasticloadbalancing:{region}:{account}:{suffix}",
+    "aws:s3/bucket:Bucket": "arn:aws:s3:::{physical}",
+    "aws:secretsmanager/secret:Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{physical}-a1b2c3",
+    "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{physical}",
     "aws:sqs/queue:Queue": "arn:aws:sqs:{region}:{account}:{physical}",
 }
 _SUFFIXES = {
@@ -187,6 +190,11 @@ def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
         case "aws:acm/certificate:Certificate":
             record = {"resourceRecordName": "_x", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
             outputs = {"domainValidationOptions": [{"domainName": args.inputs.get("domainName"), **record}]}
+        case "aws:dynamodb/table:Table" if args.inputs.get("streamEnabled"):
+            arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{physical}"
+            outputs = {"streamArn": f"{arn}/stream/2026-01-02T03:04:05.678"}
+        case "aws:sqs/queue:Queue":
+            outputs = {"url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"}
         case _:
             pass
     return outputs

@@ -16,6 +16,8 @@ import pytest
 import components
 from components.api_logs import ApiLogs
 from components.base import Component
+from components.bucket import Bucket
+from components.bucket_events import Arrival, BucketEvents
 from components.cluster import Cluster
 from components.domain import DomainName
 from components.eks_cluster import EksCluster
@@ -29,10 +31,16 @@ from components.load_balancer import LoadBalancer
 from components.naming import fits
 from components.network import Network
 from components.private_bucket import PrivateBucket
+from components.queue import Queue
 from components.registry import ImageRegistry
 from components.rest_api import RestRoute
 from components.route import Route
+from components.schedule import Schedule
+from components.secret import Secret
 from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, Weighted, ZipArtifact
+from components.table import Table
+from components.table_stream import TableStream
+from components.topic import Topic
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -127,6 +135,28 @@ def pods() -> None:
     )
 
 
+def data() -> None:
+    """Declare what a service keeps, and what feeds its worker, with everything that is optional."""
+    table = Table(
+        "dev-contracts-results",
+        key=["hash"],
+        attributes={"hash": "S", "day": "S", "created": "N"},
+        indexes={"by-day": ["day", "created"]},
+        ttl="expires",
+        stream=True,
+        key_arn=KEY,
+    )
+    bucket = Bucket(
+        "dev-contracts-uploads", infrequent_days=30, archive_days=90, expire_days=365, access_log_days=90, key_arn=KEY
+    )
+    Secret("dev-contracts-keys", key_arn=KEY)
+    Topic("dev-contracts-notices", email=["team@example.com"], https=["https://example.com/hook"], key_arn=KEY)
+    uploaded = Queue("dev-contracts-uploaded", bucket_arns=[bucket.arn], key_arn=KEY)
+    BucketEvents("dev-contracts-uploads", bucket=bucket, arrivals=[Arrival(queue=uploaded, suffix=".sol")])
+    Schedule("dev-contracts-hourly", queue=Queue("dev-contracts-hourly", key_arn=KEY), expression="rate(1 hour)")
+    TableStream("dev-contracts-written", table=table, queue=Queue("dev-contracts-written", key_arn=KEY))
+
+
 def account() -> None:
     """Declare what an account has once, for all its stacks."""
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
@@ -144,7 +174,7 @@ def account() -> None:
     )
 
 
-EXAMPLES = [containers, functions, pods, public_entry, api_entry, rest_entry, account]
+EXAMPLES = [containers, functions, pods, data, public_entry, api_entry, rest_entry, account]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)
