@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
@@ -14,9 +17,16 @@ if TYPE_CHECKING:
     from components.network import Network
 
 
-def function_security_group(
-    parent: Component, args: WorkloadArgs, *, network: Network | None
-) -> aws.ec2.SecurityGroup | None:
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """What a function is in the network: where its addresses are, its group, and the rules that let it reach links."""
+
+    configuration: aws.lambda_.FunctionVpcConfigArgs
+    group: aws.ec2.SecurityGroup
+    rules: Sequence[pulumi.Resource]
+
+
+def function_membership(parent: Component, args: WorkloadArgs, *, network: Network | None) -> Membership | None:
     """Create the function's group and its way in where links listen; None when no link does.
 
     Raises:
@@ -37,5 +47,8 @@ def function_security_group(
         tags=parent.tags(),
         opts=parent.opts(),
     )
-    connect(parent, args.links, group, who=f"Function {parent.name}")
-    return group
+    rules = connect(parent, args.links, group, who=f"Function {parent.name}")
+    configuration = aws.lambda_.FunctionVpcConfigArgs(
+        subnet_ids=network.private_subnet_ids, security_group_ids=[group.id]
+    )
+    return Membership(configuration=configuration, group=group, rules=rules)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.service import Statement, WorkloadArgs
@@ -11,7 +13,7 @@ def function_statements(
     args: WorkloadArgs,
     *,
     log_group_arn: pulumi.Input[str],
-    queue_arn: pulumi.Input[str] | None,
+    queue_arns: Sequence[pulumi.Input[str]],
     tracing: bool,
     in_network: bool,
 ) -> list[Statement]:
@@ -27,11 +29,11 @@ def function_statements(
     if args.secrets:
         arns = [secret.arn for secret in args.secrets]
         statements.append(Statement(actions=["secretsmanager:GetSecretValue"], resources=arns))
-    if queue_arn is not None:
-        statements.append(Statement(actions=["sqs:SendMessage"], resources=[queue_arn]))
+    if queue_arns:
+        statements.append(Statement(actions=["sqs:SendMessage"], resources=queue_arns))
     if args.key_arn is not None:
         # The environment and secrets are read with it; whoever puts messages into its queue makes a data key.
-        actions = ["kms:Decrypt"] if queue_arn is None else ["kms:Decrypt", "kms:GenerateDataKey"]
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"] if queue_arns else ["kms:Decrypt"]
         statements.append(Statement(actions=actions, resources=[args.key_arn]))
     if tracing:
         # X-Ray has no resources to name.

@@ -46,8 +46,10 @@ def listening(links: Sequence[Link]) -> list[Link]:
     return [link for link in links if link.security_group_id is not None and link.port is not None]
 
 
-def connect(parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGroup, *, who: str) -> None:
-    """Let the members of a group out to anywhere, and in where links listen.
+def connect(
+    parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGroup, *, who: str
+) -> list[pulumi.Resource]:
+    """Let the members of a group out to anywhere, and in where links listen; return the rules.
 
     Args:
         parent: Component that the rules belong to.
@@ -56,7 +58,7 @@ def connect(parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGro
         who: Whom the rules let in, for people who read them, as in `Tasks of dev-users`.
 
     """
-    aws.vpc.SecurityGroupEgressRule(
+    out = aws.vpc.SecurityGroupEgressRule(
         parent.child_name("out"),
         security_group_id=group.id,
         description="Anywhere: what is reached decides whom it lets in",
@@ -65,14 +67,13 @@ def connect(parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGro
         tags=parent.tags("out"),
         opts=parent.opts(),
     )
-    for link in listening(links):
-        let_in(parent, link, group.id, who=who)
+    return [out, *(let_in(parent, link, group.id, who=who) for link in listening(links))]
 
 
-def let_in(parent: Component, link: Link, group_id: pulumi.Input[str], *, who: str) -> None:
+def let_in(parent: Component, link: Link, group_id: pulumi.Input[str], *, who: str) -> aws.vpc.SecurityGroupIngressRule:
     """Let the members of a group in where a link listens."""
     suffix = f"to-{link.name}"
-    aws.vpc.SecurityGroupIngressRule(
+    return aws.vpc.SecurityGroupIngressRule(
         parent.child_name(suffix),
         security_group_id=link.security_group_id or "",
         description=who,
