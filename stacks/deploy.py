@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,58 +10,26 @@ import pulumi
 import pulumi_aws as aws
 
 from components.cluster import Cluster
-from components.fargate_rollout import Production
-from components.fargate_service import FargateService
 from components.front_door import FrontDoor
 from components.key import CustomerKey
 from components.lambda_service import LambdaService
 from components.network import Network
 from components.route import Route
-from components.service import Weighted, ZipArtifact
+from components.service import Weighted
+from stacks.base import Base, Outputs
 from stacks.bundle import bundle
+from stacks.computes import Workload, make_compute, make_migration, make_worker
+from stacks.data import Linked, links_of, make_links
 from stacks.live_traffic import TAG, wanted
 from stacks.load import Resolved
-from stacks.mapping import (
-    canary_of,
-    eks_options,
-    fargate_options,
-    front_door_args,
-    image_of,
-    lambda_options,
-    provider_args,
-    runs,
-    service_args,
-)
+from stacks.mapping import front_door_args, provider_args, runs
 from stacks.places import check_places
-from stacks.settings import Compute, StackSettings
+from stacks.settings import Compute
+from stacks.sources import Sources, make_sources
 
 # The SDKs of eks and kubernetes take a tenth of a second to load; only stacks with a cluster wait for them.
 if TYPE_CHECKING:
     from components.eks_cluster import EksCluster
-    from components.eks_service import EksService
-
-Outputs = dict[str, pulumi.Input[object]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Base:
-    """What the services of a stack share; the package and the clusters are there when one of them needs them."""
-
-    resolved: Resolved
-    opts: pulumi.ResourceOptions
-    package: ZipArtifact | None
-    key_arn: pulumi.Output[str] | None
-    network: Network
-    cluster: Cluster | None
-    eks_cluster: EksCluster | None
-    front_door: FrontDoor
-
-    @property
-    def settings(self) -> StackSettings:
-        return self.resolved.settings
-
-    def name(self, thing: str) -> str:
-        return f"{self.resolved.stack}-{thing}"
 
 
 def deploy(resolved: Resolved, root: Path) -> Outputs:
@@ -83,7 +50,7 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
     opts = pulumi.ResourceOptions(providers=[aws.Provider("aws", provider_args(resolved, pulumi.get_project()))])
     key_arn = _key(resolved, opts)
     network = _network(resolved, key_arn, opts)
-    base = _Base(
+    base = Base(
         resolved=resolved,
         opts=opts,
         package=package,
@@ -160,17 +127,24 @@ def _eks_cluster(
     )
 
 
-def _service(base: _Base, name: str) -> tuple[Route, Outputs]:
+def _service(base: Base, name: str) -> tuple[Route, Outputs]:
     """Create one service on all its computes; return its route and what people ask about it."""
     settings, own = base.settings.services[name], base.settings.compute_of(name)
     shares = base.settings.computes_of(name)
+    links = make_links(base, name)
+    sources = make_sources(base, name, links)
+    workload = _workload(base, name, links, sources)
     made: list[Route] = []
 
     def production(targets: Sequence[Weighted]) -> aws.lb.ListenerRule:
         made.append(_route(base, name, targets, by_ecs=True))
         return made[0].production_rule
 
-    computes = {compute: _compute(base, name, compute, production) for compute in shares}
+    computes = {compute: make_compute(workload, compute, production) for compute in shares}
+    if sources is not None:
+        # All take messages during a shift: shares are of requests.
+        for compute in shares:
+            make_worker(workload, compute, sources)
     targets = [Weighted(target=computes[compute].target, weight=share) for compute, share in shares.items()]
     route = made[0] if made else _route(base, name, targets, depends_on=[*computes.values()])
     return route, {
@@ -183,11 +157,25 @@ def _service(base: _Base, name: str) -> tuple[Route, Outputs]:
         ),
         **({"rollout": base.settings.container.rollout.strategy.value} if made else {}),
         "logGroup": computes[own].log_group_name,
+        **({"links": {link: linked.id for link, linked in links.items()}} if links else {}),
+        **({} if sources is None else {"queues": {trigger: queue.url for trigger, queue in sources.queues.items()}}),
     }
 
 
+def _workload(base: Base, name: str, links: Mapping[str, Linked], sources: Sources | None) -> Workload:
+    """Return a service as its computes take it; what it migrates is up to date before any of them changes."""
+    settings = base.settings.services[name]
+    linked = links_of(base, name, links)
+    before: list[pulumi.Resource] = []
+    if settings.migrations:
+        data = [made.component for made in links.values()]
+        before.append(make_migration(Workload(base=base, name=name, links=linked, before=data)))
+    sending = [] if sources is None else sources.links(settings)
+    return Workload(base=base, name=name, links=[*linked, *sending], before=before)
+
+
 def _route(
-    base: _Base,
+    base: Base,
     name: str,
     targets: Sequence[Weighted],
     *,
@@ -208,51 +196,7 @@ def _route(
     )
 
 
-def _compute(
-    base: _Base, name: str, compute: Compute, production: Production
-) -> LambdaService | FargateService | EksService:
-    settings = base.settings
-    package = base.package if compute is Compute.LAMBDA else None
-    artifact = package or image_of(settings, name)
-    args = service_args(settings, name, compute, artifact=artifact, key_arn=base.key_arn)
-    if compute is Compute.LAMBDA:
-        return LambdaService(
-            base.name(name),
-            args,
-            options=lambda_options(settings.serverless),
-            network=base.network,
-            canary=canary_of(settings.services[name]),
-            opts=base.opts,
-        )
-    balancer = base.front_door.load_balancer
-    if compute is Compute.EKS and base.eks_cluster is not None and balancer is not None:
-        from components.eks_service import EksService  # noqa: PLC0415
-
-        return EksService(
-            base.name(name),
-            args,
-            cluster=base.eks_cluster,
-            network=base.network,
-            load_balancer=balancer,
-            **eks_options(settings.container),
-            opts=base.opts,
-        )
-    if base.cluster is None or balancer is None:
-        msg = f"{name} runs on {compute}, for which this stack has no cluster."
-        raise ValueError(msg)
-    return FargateService(
-        base.name(name),
-        args,
-        cluster=base.cluster,
-        network=base.network,
-        load_balancer=balancer,
-        production=production,
-        **fargate_options(settings.container),
-        opts=base.opts,
-    )
-
-
-def _outputs(base: _Base, services: Mapping[str, Outputs]) -> Outputs:
+def _outputs(base: Base, services: Mapping[str, Outputs]) -> Outputs:
     groups = {
         "access": base.front_door.log_group_name,
         "flow": base.network.flow_log_group_name,

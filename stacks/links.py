@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.linking import variable
 from stacks.block import OF_CODE, Settings
 
 
@@ -150,11 +151,6 @@ LinkSettings = Annotated[
 """A link of any kind."""
 
 
-def prefix(name: str) -> str:
-    """Return what the variables of a link or a trigger begin with."""
-    return name.upper().replace("-", "_")
-
-
 def variables(name: str, link: LinkSettings) -> tuple[str, ...]:
     """Return the environment variables in which the code finds a link."""
     if isinstance(link, SecretSettings):
@@ -167,4 +163,4 @@ def variables(name: str, link: LinkSettings) -> tuple[str, ...]:
         "cache": ("URL", "NAME"),
         "files": ("PATH",),
     }
-    return tuple(f"{prefix(name)}_{ending}" for ending in endings[link.kind])
+    return tuple(variable(name, ending) for ending in endings[link.kind])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import pulumi
@@ -16,6 +17,7 @@ from components.http_api import Throttle
 from components.lambda_service import Canary, LambdaOptions
 from components.service import (
     ImageArtifact,
+    Link,
     Scaling,
     ScalingStep,
     ScheduledScaling,
@@ -182,28 +184,40 @@ def service_args(
     *,
     artifact: ZipArtifact | ImageArtifact,
     key_arn: pulumi.Input[str] | None,
+    links: Sequence[Link] = (),
 ) -> ServiceArgs:
     """Return one service as every compute takes it; `compute` is the one it is for."""
     service = settings.services[name]
-    side = settings.serverless if compute is Compute.LAMBDA else settings.container
     return ServiceArgs(
         artifact=artifact,
-        architecture=side.architecture.value,
+        architecture=side_of(settings, compute).architecture.value,
         health_path=service.health,
-        # One package holds every service; this one serves the one it is deployed for, at the route of the front door.
-        environment={
-            "ENVIRONMENT": settings.environment,
-            "SERVICES": f"{name}={service.route}",
-            **_proxies(settings.front_door, compute),
-            **service.env,
-        },
-        secrets=[secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())],
+        environment={**_proxies(settings.front_door, compute), **environment_of(settings, name)},
+        secrets=secrets_of(service),
+        links=links,
         size=Size(cpu=service.size.cpu, memory=service.size.memory),
         scaling=scaling(service.scaling),
         timeout=service.timeout,
         log_retention_days=settings.log_retention_days,
         key_arn=key_arn,
     )
+
+
+def side_of(settings: StackSettings, compute: Compute) -> ServerlessSettings | ContainerSettings:
+    """Return what holds for a compute, whatever runs on it."""
+    return settings.serverless if compute is Compute.LAMBDA else settings.container
+
+
+def environment_of(settings: StackSettings, name: str) -> dict[str, str]:
+    """Return what a service's code is told on every compute, in both of its halves."""
+    service = settings.services[name]
+    # One package holds every service; this one serves the one it is deployed for, at the route of the front door.
+    return {"ENVIRONMENT": settings.environment, "SERVICES": f"{name}={service.route}", **service.env}
+
+
+def secrets_of(service: ServiceSettings) -> list[SecretRef]:
+    """Return the secrets that a stack file names for a service."""
+    return [secret_ref(variable, reference) for variable, reference in sorted(service.secrets.items())]
 
 
 def _proxies(front_door: FrontDoorKind, compute: Compute) -> dict[str, str]:

@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.linking import variable
 from stacks.block import OF_CODE, Settings
-from stacks.links import prefix
 from stacks.sizes import SizeSettings
 
-LONGEST = 890
-"""Seconds that a function leaves to one message: its own longest time less what it needs to give the others back."""
+ENDING = 10
+"""Seconds that a function needs beside its messages, to give back those that it could not finish."""
+LONGEST = 900 - ENDING
+"""Seconds that a function has for a message at most."""
 
 
 class QueueTriggerSettings(Settings):
@@ -48,6 +50,11 @@ class ScheduleTriggerSettings(Settings):
     """`cron(0 8 ? * MON-FRI *)` or `at(2030-01-31T08:00:00)`; either this or `rate`."""
     timezone: str = "UTC"
     """Name in the time zone database, as in `Europe/Berlin`."""
+
+    @property
+    def expression(self) -> str:
+        """Return when it is, as Scheduler writes it; valid settings have exactly one of the two."""
+        return self.rate or self.cron or ""
 
 
 class StreamTriggerSettings(Settings):
@@ -97,7 +104,12 @@ class WorkerSettings(Settings):
     scaling: WorkerScalingSettings = Field(default_factory=WorkerScalingSettings)
     """How many tasks or pods take messages (containers; Lambda scales by itself)."""
 
+    @property
+    def function_timeout(self) -> int:
+        """Return how long a function may run: it gives back what it could not finish, so it is told to end before."""
+        return self.timeout + ENDING
+
 
 def trigger_variables(name: str, trigger: TriggerSettings) -> tuple[str, ...]:
     """Return the environment variables in which the service finds what it sends to."""
-    return (f"{prefix(name)}_QUEUE",) if isinstance(trigger, QueueTriggerSettings) else ()
+    return (variable(name, "QUEUE"),) if isinstance(trigger, QueueTriggerSettings) else ()
