@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Iterator, MutableMapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from copy import copy
 
 from fastapi import APIRouter, FastAPI
@@ -19,6 +19,7 @@ from app.core.clients import Proxies
 from app.core.cors import Cors
 from app.core.envelope import Envelope
 from app.core.gate import Gate, Paths
+from app.core.running import name_of, running
 from app.core.service import Mount
 from app.core.settings import Settings, SettingsError
 from app.core.state import Readiness, State
@@ -33,20 +34,12 @@ def create_app(environ: MutableMapping[str, str] = os.environ, auto_metrics: met
     telemetry.check(settings)
     fault = faults.Faults()
     checks = service.checks(mounts) | ({"faults": fault.none_asked_for} if settings.faults else {})
-    name = mounts[0].name if len(mounts) == 1 else "modeshift"
-    recorder = metrics.recorder(settings, name, auto_metrics)
+    recorder = metrics.recorder(settings, name_of(mounts), auto_metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[State]:
-        secrets.load(environ)
-        state: State = {"readiness": Readiness(checks), "api_keys": Settings.from_environ(environ).api_keys}
-        async with AsyncExitStack() as opened:
-            opened.enter_context(telemetry.exported(settings, name, environ))
-            if recorder is not None:
-                opened.enter_context(recorder.offered())
-            for mount in mounts:
-                if mount.service.lifespan is not None:
-                    await opened.enter_async_context(mount.service.lifespan())
+        async with running(settings, mounts, recorder, environ):
+            state: State = {"readiness": Readiness(checks), "api_keys": Settings.from_environ(environ).api_keys}
             state["readiness"].ready = True
             yield state
             state["readiness"].ready = False

@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPMethod
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
@@ -22,7 +22,7 @@ from starlette.types import Scope
 from app import __version__
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import CollectorRegistry, Counter, Histogram
 
     from app.core.settings import Settings
 
@@ -55,9 +55,14 @@ class Recorder(Protocol):
         ...
 
 
+def wanted(settings: Settings, auto: Format | None) -> str | None:
+    """Return where METRICS sends figures; `auto` is what the entry knows to fit where it runs."""
+    return auto if settings.metrics == "auto" else settings.metrics
+
+
 def recorder(settings: Settings, service: str, auto: Format | None) -> Recorder | None:
-    """Return the recorder that METRICS asks for; `auto` is what the entry knows to fit where it runs."""
-    match settings.metrics if settings.metrics != "auto" else auto:
+    """Return the recorder that METRICS asks for."""
+    match wanted(settings, auto):
         case "prometheus":
             return PrometheusRecorder(settings.host, settings.metrics_port)
         case "emf":
@@ -122,28 +127,35 @@ class PrometheusRecorder:
 
     @contextmanager
     def offered(self) -> Generator[None]:
-        """Serve the figures from a thread, so that they can be read even while the app's loop is stuck."""
-        from prometheus_client import start_http_server  # noqa: PLC0415
+        """Serve the figures."""
+        with served(self._registry, self._place):
+            yield
 
-        host, port = self._place
-        try:
-            server, thread = start_http_server(port, host, self._registry)
-        except OSError as error:
-            # Figures that cannot be read are no reason not to serve; on a laptop a second instance takes the same port.
-            _log.error(
-                "Metrics are not served: %s:%d: %s. Set METRICS_PORT to a free port, or METRICS=off.",
-                host,
-                port,
-                error.strerror,
-            )
-            yield
-            return
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+
+@contextmanager
+def served(registry: CollectorRegistry, place: tuple[str, int]) -> Generator[None]:
+    """Let Prometheus read figures, from a thread, so that it can even while the loop is stuck."""
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    host, port = place
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        # Figures that cannot be read are no reason not to work; on a laptop a second instance takes the same port.
+        _log.error(
+            "Metrics are not served: %s:%d: %s. Set METRICS_PORT to a free port, or METRICS=off.",
+            host,
+            port,
+            error.strerror,
+        )
+        yield
+        return
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class EmfRecorder:
@@ -154,8 +166,8 @@ class EmfRecorder:
         self._same = {"Service": service, "Environment": environment}
         # Each combination of dimensions is a metric that is paid for: durations are not split by status.
         self._directives = [
-            _directive([*self._same, "Route", "Status"], "Requests", "Count"),
-            _directive([*self._same, "Route"], "Duration", "Milliseconds"),
+            directive([*self._same, "Route", "Status"], "Requests", "Count"),
+            directive([*self._same, "Route"], "Duration", "Milliseconds"),
         ]
 
     def began(self) -> None:
@@ -163,19 +175,14 @@ class EmfRecorder:
 
     def ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """Write the line."""
-        document = {
-            "_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": self._directives},
-            **self._same,
+        figures = {
             "Route": route,
             "Status": f"{status // 100}xx",
             "Requests": 1,
             "Duration": round(seconds * 1000, 3),
             "Method": method,
         }
-        stream = self._stream or sys.stdout
-        # In one piece: what is written in two becomes two log events on Lambda, and neither is JSON.
-        stream.write(json.dumps(document, separators=(",", ":")) + "\n")
-        stream.flush()
+        write_emf(self._directives, self._same | figures, self._stream or sys.stdout)
 
     @contextmanager
     def offered(self) -> Generator[None]:
@@ -183,5 +190,13 @@ class EmfRecorder:
         yield
 
 
-def _directive(dimensions: list[str], metric: str, unit: str) -> dict[str, object]:
+def directive(dimensions: list[str], metric: str, unit: str) -> dict[str, object]:
+    """Return what makes CloudWatch take a field of a line for a metric."""
     return {"Namespace": _NAMESPACE, "Dimensions": [dimensions], "Metrics": [{"Name": metric, "Unit": unit}]}
+
+
+def write_emf(directives: Sequence[object], figures: Mapping[str, object], stream: TextIO) -> None:
+    """Write one line of metrics, in one piece: what is written in two becomes two log events, and neither is JSON."""
+    head = {"_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": directives}}
+    stream.write(json.dumps({**head, **figures}, separators=(",", ":")) + "\n")
+    stream.flush()

@@ -58,6 +58,8 @@ class Mount:
 class _Package(Protocol):
     def create(self, environ: Mapping[str, str]) -> Service: ...
 
+    def migrate(self, environ: Mapping[str, str]) -> None: ...
+
 
 def names() -> list[str]:
     """Return the services that have a folder."""
@@ -66,12 +68,16 @@ def names() -> list[str]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the app uses of a service's manifest; `links` are what it keeps its data in."""
+    """What the app uses of a service's manifest.
+
+    `links` are what it keeps its data in, `triggers` the kinds of what feeds its worker, by name.
+    """
 
     title: str
     summary: str
     route: str
     links: Collection[str]
+    triggers: Mapping[str, str]
 
 
 def manifest(name: str) -> Manifest:
@@ -85,15 +91,32 @@ def manifest(name: str) -> Manifest:
     path = _FOLDERS / _folder(name) / MANIFEST
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Manifest(str(said["title"]), str(said["summary"]), str(said["route"]), tuple(said.get("links", ())))
+        triggers = {trigger: str(table["kind"]) for trigger, table in said.get("triggers", {}).items()}
+        words = (str(said[key]) for key in ("title", "summary", "route"))
+        return Manifest(*words, links=tuple(said.get("links", ())), triggers=triggers)
     except (ValueError, KeyError) as error:
         raise SettingsError(f"{path}: the manifest of {name} cannot be used: {error}") from None
 
 
 def load(name: str, environ: Mapping[str, str]) -> Service:
     """Import a service and return it for an environment; raises `SettingsError` when a setting of it is wrong."""
-    package = cast("_Package", importlib.import_module(f"app.services.{_folder(name)}"))
-    return package.create(environ)
+    return _package(name).create(environ)
+
+
+def migration(name: str) -> Callable[[Mapping[str, str]], None]:
+    """Import a service and return what migrates its data; raises `SettingsError` when it has nothing that does."""
+    package = _package(name)
+    if not hasattr(package, "migrate"):
+        raise SettingsError(f"{name} has no migrate(environ): there is nothing to run before a release.")
+    return package.migrate
+
+
+def lone(wanted: str) -> str:
+    """Return the one service that SERVICES names, for work that belongs to one; raises `SettingsError` otherwise."""
+    name = wanted.partition("=")[0].strip()
+    if not name or "," in wanted or name not in names():
+        raise SettingsError(f"SERVICES={wanted!r}: name one service here; there are: {', '.join(names())}")
+    return name
 
 
 def mounts(wanted: str, environ: Mapping[str, str]) -> list[Mount]:
@@ -129,6 +152,10 @@ def _routes(wanted: str) -> dict[str, str]:
         if owner != name:
             raise SettingsError(f"SERVICES={wanted!r}: {owner} and {name} both want the route {route}")
     return {name: route for route, name in owners.items()}
+
+
+def _package(name: str) -> _Package:
+    return cast("_Package", importlib.import_module(f"app.services.{_folder(name)}"))
 
 
 def _folder(name: str) -> str:

@@ -61,7 +61,7 @@ class EnvironmentSettings(BaseModel):
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^\s/,*?#@]+)$")]
 
 
-def _parsed(parse: Callable[[str], object]) -> Callable[[object], object]:
+def parsed(parse: Callable[[str], object]) -> Callable[[object], object]:
     """Return a validator that reads text and leaves what is read already."""
     return lambda value: parse(value) if isinstance(value, str) else value
 
@@ -92,15 +92,15 @@ class Settings(EnvironmentSettings):
     """Commit this was deployed from, shown by /version."""
     max_body_bytes: Annotated[int, Field(ge=1, le=700_000)] = 262_144
     """Longest body of a request. A load balancer hands Lambda 1 MB at most, counted as base64 in JSON."""
-    rate_limit: Annotated[InstanceOf[Rate], BeforeValidator(_parsed(Rate.parse))] = Rate(100, 60)
+    rate_limit: Annotated[InstanceOf[Rate], BeforeValidator(parsed(Rate.parse))] = Rate(100, 60)
     """Requests/seconds that each instance grants each client, as in `100/60`; `0` grants all. Health is not counted."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     """Proxies in front that each append whom they were called by to PROXY_HEADER; 0 believes no header."""
     proxy_header: ProxyHeader = "x-forwarded-for"
     """Header that the trusted proxies append to; an HTTP API in front of a load balancer appends to `forwarded`."""
-    api_keys: Annotated[tuple[InstanceOf[ApiKey], ...], BeforeValidator(_parsed(parse_keys)), Field(repr=False)] = ()
+    api_keys: Annotated[tuple[InstanceOf[ApiKey], ...], BeforeValidator(parsed(parse_keys)), Field(repr=False)] = ()
     """Keys that open the API, as in `ci:KEY,KEY`, each the key or its SHA-256 in hex; unset, it is open. A secret."""
-    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_parsed(_origins))] = ()
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(parsed(_origins))] = ()
     """Origins whose pages may call the API from a browser, as in `https://a.example,https://b.example`, or `*`."""
     drain_seconds: Annotated[int, Field(ge=0, le=60)] = 5
     """Seconds from SIGTERM, when /ready turns 503, until no request is taken any more (containers)."""
