@@ -88,7 +88,14 @@ def test_secrets_that_cannot_be_read_are_a_sentence_and_no_traceback(references:
     assert "Traceback" not in output
 
 
-def test_lambda_gets_its_own_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "handler"),
+    [
+        ([], "app.handler.lambda_handler"),
+        (["app.worker.lambda_handler"], "app.worker.lambda_handler"),
+    ],
+)
+def test_lambda_gets_its_own_entry(command: list[str], handler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[str, list[str]]] = []
 
     def execv(path: str, arguments: list[str]) -> None:
@@ -97,9 +104,10 @@ def test_lambda_gets_its_own_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(sys, "argv", ["app", *command])
     with pytest.raises(SystemExit):
         importlib.import_module("app.__main__").main()
-    assert started == [("/lambda-entrypoint.sh", ["/lambda-entrypoint.sh", "app.handler.lambda_handler"])]
+    assert started == [("/lambda-entrypoint.sh", ["/lambda-entrypoint.sh", handler])]
 
 
 def test_a_cold_start_imports_nothing_that_only_some_requests_need() -> None:
