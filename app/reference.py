@@ -35,10 +35,16 @@ def reference() -> str:
     for name in service.names():
         service.load(name, {})
     others = sorted(
-        (kind for kind in EnvironmentSettings.__subclasses__() if kind.__module__.startswith("app.services.")),
+        (kind for kind in _below(EnvironmentSettings) if kind.__module__.startswith("app.services.")),
         key=lambda kind: kind.__module__,
     )
     return "\n".join([_INTRODUCTION, _section("Every service", Settings), *(map(_of_service, others)), _OTHERS])
+
+
+def _below(settings: type[EnvironmentSettings]) -> Iterator[type[EnvironmentSettings]]:
+    for kind in settings.__subclasses__():
+        yield kind
+        yield from _below(kind)
 
 
 def _of_service(settings: type[EnvironmentSettings]) -> str:
@@ -57,6 +63,8 @@ def _rows(settings: type[EnvironmentSettings]) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be set"
     default = field.get_default()
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"

@@ -74,6 +74,12 @@ def load(environ: MutableMapping[str, str], connect: Callable[[str], SecretsMana
     del environ[VARIABLE]
 
 
+def read(variable: str, arn: str) -> str:
+    """Return the text of a secret that a variable names, as it is now; raises `SecretsError`."""
+    reference = Reference.parse(variable, arn)
+    return _fetch(_connect(reference.region), variable, reference.request())
+
+
 def names(environ: Mapping[str, str]) -> Collection[str]:
     """Return the variables that `load` would set."""
     text = environ.get(VARIABLE)
@@ -138,7 +144,10 @@ def _connect(region: str) -> SecretsManager:
     # Where it is needed, boto3 comes with Lambda's runtime and base image; elsewhere it is never imported.
     try:
         import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
     except ImportError:
-        raise SecretsError(f"{VARIABLE} is set, but boto3, which reads secrets, is not installed here.") from None
+        raise SecretsError("Secrets are to be read, but boto3, which reads them, is not installed here.") from None
 
-    return cast("SecretsManager", boto3.client("secretsmanager", region_name=region))
+    # Without a way to the service, as in a network that lacks an endpoint, its own limits would take minutes.
+    limits = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
+    return cast("SecretsManager", boto3.client("secretsmanager", region_name=region, config=limits))

@@ -209,7 +209,7 @@ def test_both_sides_find_the_same_services_and_routes(ours: Catalog) -> None:
     for name, folder in ours.folders.items():
         assert folder.problems == ()
         assert folder.manifest is not None
-        assert folder.manifest.route == service.manifest(name)["route"]
+        assert folder.manifest.route == service.manifest(name).route
 
 
 @pytest.mark.parametrize("name", service.names())
