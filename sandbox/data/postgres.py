@@ -95,6 +95,11 @@ class Cluster:
     def log(self) -> Path:
         return self.folder / "postgres.log"
 
+    @property
+    def psql(self) -> Path:
+        """The client of the server's own version."""
+        return _binary(self.version, "psql")
+
     def url(self, user: str, password: str, database: str) -> str:
         """Return where a client on this machine connects, without TLS."""
         return f"postgresql://{quote(user, '')}:{quote(password, '')}@{ports.HOST}:{self.port}/{quote(database, '')}"
@@ -144,7 +149,7 @@ class Cluster:
         env["PGPASSWORD"] = (self.folder / "admin.secret").read_text()
         return processes.run(
             [
-                _binary(self.version, "psql"),
+                self.psql,
                 "--no-psqlrc",
                 "--quiet",
                 "--tuples-only",

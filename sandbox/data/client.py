@@ -1,0 +1,122 @@
+"""Reach an account's data services, and start them when they are needed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sandbox.data.address import CONTROL, Address
+from sandbox.data.errors import DataError
+
+_START_SECONDS = 120
+_ANSWER_SECONDS = 600
+_STOP_SECONDS = 30
+_ROOT = Path(__file__).parent.parent.parent
+
+
+def start(account: Path) -> dict[str, Any]:
+    """See to it that the data services of an account run and are as it has them; return what they are.
+
+    Raises:
+        DataError: They did not start; the message says why.
+
+    """
+    known = running(account)
+    if known is not None:
+        return _ask(known, "sync")
+    log = account / "data" / "log"
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    began = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.data", "--account", str(account.resolve())],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        known = running(account)
+        if known is not None:
+            return _ask(known, "sync")
+        # With 0 it has left the work to another one, which is on its way.
+        if process.poll() not in (None, 0):
+            break
+        time.sleep(0.02)
+    said = log.read_bytes()[began:].decode(errors="replace").strip()
+    message = f"The sandbox's data services did not start. {said[-500:]} The whole log: {log}"
+    raise DataError(message)
+
+
+def running(account: Path) -> Address | None:
+    """Return where the data services of an account are, if they answer."""
+    known = Address.read(account)
+    if known is None:
+        return None
+    with suppress(OSError, http.client.HTTPException, DataError):
+        _ask(known, "doing", 10)
+        return known
+    return None
+
+
+def sync(account: Path) -> dict[str, Any] | None:
+    """Tell the data services, if they run, that the account has changed."""
+    known = running(account)
+    return _ask(known, "sync") if known else None
+
+
+def describe(account: Path) -> dict[str, Any] | None:
+    """Return what runs for an account; None when nothing does."""
+    known = running(account)
+    return _ask(known, "describe") if known else None
+
+
+def stop(account: Path) -> bool:
+    """End the data services of an account, whose data stays; return whether they ran."""
+    known = running(account)
+    if known is None:
+        return False
+    with suppress(OSError, http.client.HTTPException):
+        _ask(known, "stop")
+    _wait(lambda: Address.read(account) is None and not _lives(known.pid))
+    return True
+
+
+def _ask(known: Address, what: str, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", known.port, timeout=seconds)
+    try:
+        connection.request("POST", CONTROL + what, headers={"X-Sandbox-Token": known.token})
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = {"problem": "Something else answers at the address of the sandbox's data services."}
+    if response.status != http.client.OK:
+        raise DataError(answer["problem"])
+    return answer
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _lives(pid: int) -> bool:
+    import psutil  # noqa: PLC0415 - part of the extra, which is there when something runs
+
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
