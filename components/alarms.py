@@ -28,7 +28,7 @@ class Watch:
 
     `says` ends the alarm's sentence after the name of what it is about. The metric is taken over `period` seconds,
     and counts when it was `above` for `periods` of them in a row; times without data are good ones. `statistic` is as
-    CloudWatch writes it, `Sum` or `p99`.
+    CloudWatch writes it, `Sum` or `p99`. `low` turns it round: people hear when it is below.
     """
 
     suffix: str
@@ -37,6 +37,7 @@ class Watch:
     metric: str
     above: float
     severity: Severity
+    low: bool = False
     statistic: str = "Sum"
     period: int = 300
     periods: int = 1
@@ -58,7 +59,7 @@ def alarm(parent: Component, watch: Watch, dimensions: Mapping[str, pulumi.Input
         extended_statistic=watch.statistic if percentile else None,
         period=watch.period,
         evaluation_periods=watch.periods,
-        comparison_operator="GreaterThanThreshold",
+        comparison_operator="LessThanThreshold" if watch.low else "GreaterThanThreshold",
         threshold=watch.above,
         treat_missing_data="notBreaching",
         tags=parent.tags(watch.suffix, {SEVERITY_TAG: watch.severity}),
