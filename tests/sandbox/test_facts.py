@@ -28,6 +28,11 @@ PYTHON = {"string": str, "json": str, "integer": int, "number": (int, float), "b
 
 # The longest name that AWS takes, as its API references state it.
 NAME_LIMITS = {
+    "aws:cloudwatch/eventTarget:EventTarget": 64,
+    "aws:cloudwatch/eventRule:EventRule": 64,
+    "aws:wafv2/webAcl:WebAcl": 128,
+    "aws:apigateway/usagePlan:UsagePlan": 1024,
+    "aws:apigateway/apiKey:ApiKey": 1024,
     "aws:apigateway/restApi:RestApi": 1024,
     "aws:apigatewayv2/api:Api": 128,
     "aws:apigatewayv2/stage:Stage": 128,
@@ -37,6 +42,7 @@ NAME_LIMITS = {
     "aws:cloudwatch/logGroup:LogGroup": 512,
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": 512,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
+    "aws:dynamodb/table:Table": 255,
     "aws:ec2/securityGroup:SecurityGroup": 255,
     "aws:ecr/repository:Repository": 256,
     "aws:ecs/cluster:Cluster": 255,
@@ -56,7 +62,11 @@ NAME_LIMITS = {
     "aws:rds/parameterGroup:ParameterGroup": 255,
     "aws:rds/proxy:Proxy": 63,
     "aws:rds/subnetGroup:SubnetGroup": 255,
+    "aws:pipes/pipe:Pipe": 64,
     "aws:s3/bucket:Bucket": 63,
+    "aws:scheduler/schedule:Schedule": 64,
+    "aws:secretsmanager/secret:Secret": 512,
+    "aws:sns/topic:Topic": 256,
     "aws:sqs/queue:Queue": 80,
     "kubernetes:helm.sh/v3:Release": 53,
 }

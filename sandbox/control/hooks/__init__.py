@@ -6,6 +6,7 @@ from sandbox.control.facts import ResourceType
 from sandbox.control.hooks.acm import Certificate, CertificateValidation
 from sandbox.control.hooks.apigateway import RestApi, RestDeployment, RestStage
 from sandbox.control.hooks.base import Hook
+from sandbox.control.hooks.dynamodb import Table
 from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
 from sandbox.control.hooks.ecs import EcsService, TaskDefinition
 from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addon, Cluster
@@ -13,9 +14,12 @@ from sandbox.control.hooks.kubernetes import KubernetesObject, Namespace, Releas
 from sandbox.control.hooks.lambda_ import Alias, Function
 from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
 from sandbox.control.hooks.rds import Database
+from sandbox.control.hooks.s3 import BucketNotification
+from sandbox.control.hooks.scheduler import Schedule
 
 HOOKS: dict[str, Hook] = {
     "alias": Alias(),
+    "bucket_notification": BucketNotification(),
     "certificate": Certificate(),
     "certificate_validation": CertificateValidation(),
     "database": Database(),
@@ -38,7 +42,9 @@ HOOKS: dict[str, Hook] = {
     "rest_stage": RestStage(),
     "release": Release(),
     "route": Route(),
+    "schedule": Schedule(),
     "subnet": Subnet(),
+    "table": Table(),
     "target_group": TargetGroup(),
     "task_definition": TaskDefinition(),
     "vpc": Vpc(),

@@ -167,5 +167,5 @@ def test_equal_logical_names_get_addresses_of_their_own() -> None:
 
 
 def test_a_type_without_a_terraform_name_is_counted() -> None:
-    plan = terraform_plan([step("aws:sns/topic:Topic", "one"), step("aws:sns/topic:Topic", "two")])
-    assert plan.unmapped == {"aws:sns/topic:Topic": 2}
+    plan = terraform_plan([step("aws:sdb/domain:Domain", "one"), step("aws:sdb/domain:Domain", "two")])
+    assert plan.unmapped == {"aws:sdb/domain:Domain": 2}
