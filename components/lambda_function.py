@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -147,6 +147,13 @@ def live_alias(
         # A function that is replaced takes its alias along: the new pair stands before the old one goes.
         opts=parent.opts(delete_before_replace=False),
     )
+
+
+def with_handler(artifact: ZipArtifact | ImageArtifact, handler: str) -> ZipArtifact | ImageArtifact:
+    """Return the same code with another way in, which the entry point of the image takes as its command."""
+    if isinstance(artifact, ZipArtifact):
+        return replace(artifact, handler=handler)
+    return replace(artifact, command=(handler,))
 
 
 def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.links import connect, listening
+from components.links import closed_group, listening
 from components.service import WorkloadArgs
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ def function_membership(parent: Component, args: WorkloadArgs, *, network: Netwo
         names = ", ".join(sorted(link.name for link in reached))
         msg = f"{parent.name}: {names} can be reached inside the network only; give the function a `network`."
         raise ValueError(msg)
-    group = aws.ec2.SecurityGroup(
-        parent.child_name(),
-        vpc_id=network.vpc_id,
-        description=f"Function {parent.name}: nobody in.",
-        tags=parent.tags(),
-        opts=parent.opts(),
-    )
-    rules = connect(parent, args.links, group, who=f"Function {parent.name}")
+    group, rules = closed_group(parent, args.links, vpc_id=network.vpc_id, who=f"Function {parent.name}")
     configuration = aws.lambda_.FunctionVpcConfigArgs(
         subnet_ids=network.private_subnet_ids, security_group_ids=[group.id]
     )

@@ -46,6 +46,28 @@ def listening(links: Sequence[Link]) -> list[Link]:
     return [link for link in links if link.security_group_id is not None and link.port is not None]
 
 
+def closed_group(
+    parent: Component, links: Sequence[Link], *, vpc_id: pulumi.Input[str], who: str
+) -> tuple[aws.ec2.SecurityGroup, list[pulumi.Resource]]:
+    """Create the group of what nobody calls, and its ways out; return it and the rules it needs to reach links.
+
+    Args:
+        parent: Component that the group belongs to and is called after.
+        links: What the service uses.
+        vpc_id: Network that it is in.
+        who: Who its members are, as in `Tasks of dev-users-worker`.
+
+    """
+    group = aws.ec2.SecurityGroup(
+        parent.child_name(),
+        vpc_id=vpc_id,
+        description=f"{who}: nobody in.",
+        tags=parent.tags(),
+        opts=parent.opts(),
+    )
+    return group, connect(parent, links, group, who=who)
+
+
 def connect(
     parent: Component, links: Sequence[Link], group: aws.ec2.SecurityGroup, *, who: str
 ) -> list[pulumi.Resource]:

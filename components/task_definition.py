@@ -40,13 +40,13 @@ _ANSWERS = (
 class Program:
     """What the container of a task runs and how ECS deals with it.
 
-    `environment` is what it is told beside what its service is; `port`, where it listens, if it does. `alive` is a line
-    of Python that fails when the program no longer works. Asked to end, it has `stop_seconds`.
+    `environment` is what it is told beside what its service is; `port`, where it listens, if it does. `alive` is a
+    command that fails when the program no longer works. Asked to end, it has `stop_seconds`.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
-    alive: str
+    alive: Sequence[str]
     stop_seconds: int
 
 
@@ -55,7 +55,7 @@ def server(args: ServiceArgs) -> Program:
     return Program(
         environment={"PORT": str(args.port), "HEALTH_PATH": args.health_path},
         port=args.port,
-        alive=_ANSWERS,
+        alive=("python3", "-c", _ANSWERS),
         # A request that is under way when the task no longer takes any may take its time.
         stop_seconds=args.timeout + _DRAIN + 2,
     )
@@ -139,7 +139,7 @@ def _container(
         "linuxParameters": {"initProcessEnabled": True},
         "stopTimeout": min(LONGEST_STOP, program.stop_seconds),
         "healthCheck": {
-            "command": ["CMD", "python3", "-c", program.alive],
+            "command": ["CMD", *program.alive],
             "interval": 30,
             "timeout": 5,
             "retries": 3,

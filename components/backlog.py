@@ -1,0 +1,93 @@
+"""How many tasks take messages: as many as keep the backlog of each where it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.autoscaling import ScaledService, Tracking, scalable_target, tracking
+from components.base import Component
+from components.worker import WorkerScaling
+
+_Specification = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs
+_Metric = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgs
+_Stat = (
+    aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatArgs
+)
+_Source = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricArgs  # noqa: E501 - the SDK's name
+_Dimension = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArgs  # noqa: E501 - the SDK's name
+
+# A message under way counts as much as one that waits: the task that has it is not one too many.
+_COUNTED = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
+
+
+def scale_by_backlog(
+    parent: Component,
+    scaling: WorkerScaling,
+    *,
+    service: ScaledService,
+    queue_names: Sequence[pulumi.Input[str]],
+    insights: bool,
+) -> None:
+    """Create the scaling of a worker's tasks by how many messages there are for each.
+
+    Container Insights counts the tasks, none too. Without it they are counted by their reports of CPU, of which no task
+    makes none, so that nothing would start the first.
+
+    SQS tells CloudWatch nothing of a queue that nobody used for six hours, and needs up to 15 minutes to begin again.
+
+    Raises:
+        ValueError: There may be no task, and then nothing would start one.
+
+    Sources: Application Auto Scaling user guide (target-tracking-metric-math), SQS developer guide
+    (sqs-monitoring-using-cloudwatch), ECS developer guide (cloudwatch-metrics).
+
+    """
+    if scaling.min == 0 and not insights:
+        msg = f"{parent.name}: starting from no task takes Container Insights; turn it on, or keep one task."
+        raise ValueError(msg)
+    counted = [
+        _metric(f"{letter}{position}", "AWS/SQS", metric, {"QueueName": queue}, "Sum")
+        for position, queue in enumerate(queue_names)
+        for letter, metric in zip("wu", _COUNTED, strict=True)
+    ]
+    running = _metric(
+        "tasks",
+        *(("ECS/ContainerInsights", "RunningTaskCount") if insights else ("AWS/ECS", "CPUUtilization")),
+        {"ClusterName": service.cluster_name, "ServiceName": service.service_name},
+        "Average" if insights else "SampleCount",
+    )
+    target = scalable_target(parent, service, fewest=scaling.min, most=scaling.max)
+    # A sum goes over what there is: a queue that nobody used yet has no metrics. Without tasks one message is too many.
+    messages = ", ".join(metric.id for metric in counted)
+    expression = f"SUM([{messages}]) / IF(tasks > 0, tasks, 1 / {scaling.backlog + 1})"
+    tracking(
+        parent,
+        "backlog",
+        target,
+        Tracking(
+            target_value=scaling.backlog,
+            customized_metric_specification=_Specification(
+                metrics=[
+                    *counted,
+                    running,
+                    _Metric(id="backlog", expression=expression, label="Messages for each task", return_data=True),
+                ]
+            ),
+            scale_out_cooldown=scaling.scale_out_cooldown,
+            scale_in_cooldown=scaling.scale_in_cooldown,
+        ),
+    )
+
+
+def _metric(
+    name: str, namespace: str, metric: str, dimensions: Mapping[str, pulumi.Input[str]], statistic: str
+) -> _Metric:
+    source = _Source(
+        namespace=namespace,
+        metric_name=metric,
+        dimensions=[_Dimension(name=key, value=value) for key, value in dimensions.items()],
+    )
+    return _Metric(id=name, metric_stat=_Stat(metric=source, stat=statistic), return_data=False)
