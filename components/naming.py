@@ -65,8 +65,8 @@ _NAMED = {
     "aws:efs/fileSystem:FileSystem": _generated(64),
     "aws:eks/cluster:Cluster": NameRule(longest=100),
     "aws:elasticache/serverlessCache:ServerlessCache": _generated(40),
-    "aws:elasticache/user:User": NameRule(longest=40),
-    "aws:elasticache/userGroup:UserGroup": NameRule(longest=40),
+    "aws:elasticache/user:User": _generated(40),
+    "aws:elasticache/userGroup:UserGroup": _generated(40),
     "aws:iam/policy:Policy": _generated(128),
     "aws:iam/role:Role": _generated(64),
     "aws:iam/rolePolicy:RolePolicy": _generated(128),
@@ -167,6 +167,30 @@ SERVICE_CHILDREN = (
     ("aws:sqs/queue:Queue", "dead-letter"),
 )
 
+# The same for what a service links to, and for the queue of a trigger with what may send to it.
+LINK_CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "bucket": (("aws:s3/bucket:Bucket", "logs"),),
+        "cache": (("aws:elasticache/serverlessCache:ServerlessCache", ""), ("aws:elasticache/user:User", "")),
+        "files": (("aws:efs/fileSystem:FileSystem", ""),),
+        "postgres": (
+            # A restored one has a name of up to 16 characters more.
+            ("aws:rds/instance:Instance", 16 * "r"),
+            ("aws:rds/proxy:Proxy", "proxy"),
+            ("aws:iam/role:Role", "monitoring"),
+        ),
+        "queue": (
+            ("aws:sqs/queue:Queue", "dead-letter"),
+            ("aws:iam/role:Role", "schedule"),
+            ("aws:pipes/pipe:Pipe", ""),
+            ("aws:scheduler/schedule:Schedule", ""),
+        ),
+        "secret": (("aws:secretsmanager/secret:Secret", ""),),
+        "table": (("aws:dynamodb/table:Table", ""),),
+        "topic": (("aws:sns/topic:Topic", ""),),
+    }
+)
+
 # What a stack has once that is named after it.
 STACK_CHILDREN = (
     ("aws:iam/role:Role", "network-flow"),
@@ -198,6 +222,11 @@ def fits(kind: str, name: str) -> bool:
 def service_name_budget(stack: str) -> int:
     """Return how long a service of this stack may be called, so that `{stack}-{service}` fits every child."""
     return _room(SERVICE_CHILDREN) - len(f"{stack}-")
+
+
+def link_name_budget(kind: str) -> int:
+    """Return how long `{stack}-{service}-{link}` may be for a link of a kind; the kind `queue` is that of triggers."""
+    return _room(LINK_CHILDREN[kind])
 
 
 def stack_name_budget() -> int:

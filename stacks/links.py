@@ -6,7 +6,7 @@ variables that `variables` names.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -149,6 +149,10 @@ LinkSettings = Annotated[
     Field(discriminator="kind"),
 ]
 """A link of any kind."""
+
+
+NETWORKED: Final = frozenset({"postgres", "cache", "files"})
+"""Kinds that are reached at an address in the network: what uses them is in it too."""
 
 
 def variables(name: str, link: LinkSettings) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from stacks.base import Base
 from stacks.data import Linked
 from stacks.settings import ServiceSettings
 from stacks.workers import (
+    IDEMPOTENCY,
     BucketTriggerSettings,
     QueueTriggerSettings,
     ScheduleTriggerSettings,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from components.bucket import Bucket
     from components.queue import Queue
     from components.table import Table
-
-IDEMPOTENCY: Final = "idempotency"
-"""Name of the table in which a service's workers remember what is done; no link may be called so."""
 
 _REMEMBERING: Final = ("DeleteItem", "PutItem", "UpdateItem")
 _VISIBILITY: Final = 6

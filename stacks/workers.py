@@ -13,6 +13,8 @@ from components.linking import variable
 from stacks.block import OF_CODE, Settings
 from stacks.sizes import SizeSettings
 
+IDEMPOTENCY = "idempotency"
+"""Name of the table in which a service's workers remember what is done."""
 ENDING = 10
 """Seconds that a function needs beside its messages, to give back those that it could not finish."""
 LONGEST = 900 - ENDING

@@ -9,9 +9,11 @@ from stacks.errors import Problem
 from stacks.keys import Path, within
 from stacks.rules import (
     base,
+    databases,
     frontdoor,
     kubernetes,
     limits,
+    links,
     network,
     reach,
     release,
@@ -22,6 +24,7 @@ from stacks.rules import (
     shift,
     sizes,
     stack,
+    triggers,
 )
 
 __all__ = ["findings"]
@@ -31,6 +34,9 @@ RULES: Final[tuple[base.Rule, ...]] = (
     *frontdoor.RULES,
     *kubernetes.RULES,
     *limits.RULES,
+    *links.RULES,
+    *databases.RULES,
+    *triggers.RULES,
     *network.RULES,
     *reach.RULES,
     *release.RULES,

@@ -1,4 +1,4 @@
-"""A task that could not fetch its image, write its logs or read its secrets never starts: refused, with the choices."""
+"""What could not fetch its image, write its logs or read its secrets never starts: refused, with the choices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 
 from stacks.catalog import Need
 from stacks.keys import Path
+from stacks.links import NETWORKED
 from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import Compute, Nat, Placement
+from stacks.settings import Compute, Nat, Placement, ServiceSettings
 
 
 def reachability(subject: Subject) -> Iterator[Finding]:
@@ -46,11 +47,50 @@ def _needs(subject: Subject, compute: Compute, tasks: list[str]) -> dict[str, st
     if compute is Compute.EKS:
         # EKS user guide: private-clusters.
         needs |= {"ec2": "their nodes", "eks": "their cluster", "eks-auth": "their role", "sts": "their role"}
-    if any(subject.settings.services[name].secrets for name in tasks):
-        needs["secretsmanager"] = "their secrets"
+    for name in tasks:
+        needs |= _of_links(subject.settings.services[name])
     if compute is Compute.FARGATE and subject.settings.container.exec:
         needs["ssmmessages"] = "ECS Exec"
     return needs
+
+
+def _of_links(service: ServiceSettings) -> dict[str, str]:
+    """Return the endpoints of what a service uses, and what is behind each; those of tables and buckets are there."""
+    kinds = {link.kind for link in service.links.values()}
+    needs = {"secretsmanager": "their secrets"} if service.secrets or "secret" in kinds else {}
+    needs |= {"secretsmanager": "the password of their database"} if "postgres" in kinds else {}
+    needs |= {"sqs": "their queues"} if service.triggers else {}
+    return needs | ({"sns": "their topics"} if "topic" in kinds else {})
+
+
+def functions(subject: Subject) -> Iterator[Finding]:
+    """Refuse functions whose links have them in private subnets, without a way to what else they use."""
+    settings = subject.settings
+    if settings.network.nat is not Nat.NONE:
+        return
+    inside = [name for name in settings.services if _inside(subject, name)]
+    needs = {need: why for name in inside for need, why in _of_links(settings.services[name]).items()}
+    missing = {need: why for need, why in needs.items() if need not in settings.network.endpoints}
+    abroad = [name for name in inside if subject.needs(name, Need.INTERNET)]
+    out_of_reach = sorted({*missing.values(), *(f"the internet, which {name} needs" for name in abroad)})
+    if not out_of_reach:
+        return
+    reads: list[Path] = [("network",), ("network", "endpoints"), ("mode",)]
+    reads += [("services", name, key) for name in inside for key in ("mode", "compute", "secrets", "links", "triggers")]
+    yield Finding(
+        path=("network", "nat"),
+        why=f"functions of {', '.join(inside)} are in private subnets, where their links are, "
+        f"and could not reach {'; '.join(out_of_reach)}",
+        allowed=_choices(subject, Compute.LAMBDA, inside, [] if abroad else list(missing)),
+        reads=tuple(reads),
+    )
+
+
+def _inside(subject: Subject, name: str) -> bool:
+    """Tell whether a service has functions in the network: it runs on Lambda, or a function migrates its database."""
+    service = subject.settings.services[name]
+    linked = any(link.kind in NETWORKED for link in service.links.values())
+    return linked and (service.migrations or Compute.LAMBDA in subject.computes(name))
 
 
 def _choices(subject: Subject, compute: Compute, tasks: list[str], missing: list[str]) -> str:
@@ -71,4 +111,4 @@ def _choices(subject: Subject, compute: Compute, tasks: list[str], missing: list
     return "\n".join([*lines, f"({prices.source()})"])
 
 
-RULES: Final[tuple[Rule, ...]] = (reachability,)
+RULES: Final[tuple[Rule, ...]] = (reachability, functions)

@@ -12,9 +12,11 @@ from stacks.keys import Path
 from stacks.rules.base import COMPUTES, Finding, Rule, Subject
 from stacks.settings import Compute, Mode
 
-_ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED: Final = re.compile(
-    r"PORT|HEALTH_PATH|ENVIRONMENT|COMMIT|SERVICES|MODESHIFT_.*|(AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*", re.IGNORECASE
+    r"PORT|HEALTH_PATH|ENVIRONMENT|COMMIT|SERVICES|QUEUES|DEAD_LETTERS|IDEMPOTENCY_TABLE|HEARTBEAT_PATH"
+    r"|(MODESHIFT|WORKER|AWS|LAMBDA|ECS)_.*|_HANDLER|_X_AMZN_.*",
+    re.IGNORECASE,
 )
 _REFERENCE: Final = re.compile(
     r"arn:aws:secretsmanager:[a-z]{2}(-[a-z]+)+-\d:\d{12}:secret:[\w/+=.@-]{1,512}(:[\w.-]*:[\w.-]*:[\w-]*)?"
@@ -53,7 +55,7 @@ def environment(subject: Subject) -> Iterator[Finding]:
         for block in ("env", "secrets"):
             for variable in service.env if block == "env" else service.secrets:
                 path: Path = ("services", name, block, variable)
-                if not _ENV_NAME.fullmatch(variable):
+                if not ENV_NAME.fullmatch(variable):
                     allowed = "letters, digits and _, no digit first"
                     yield Finding(path=path, value=variable, why="is not a name of a variable", allowed=allowed)
                 elif is_reserved(variable):

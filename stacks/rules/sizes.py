@@ -35,23 +35,30 @@ POD_MEMORY: Final = (128, 120 * _GIB)
 def sizes(subject: Subject) -> Iterator[Finding]:
     """Refuse sizes that the compute does not offer, now or after the switch."""
     for name, service in subject.settings.services.items():
-        computes = subject.computes(name)
-        if Compute.LAMBDA in computes:
-            yield from _lambda(name, service.size, subject.is_active(name, Compute.LAMBDA))
-        # A cpu is only written for containers, so it is meant for them even before the switch.
-        if service.mode is None and subject.says("services", name, "size", "cpu"):
-            computes = (*computes, subject.settings.container.compute)
-        if Compute.FARGATE in computes:
-            yield from _fargate(name, service.size, subject.is_active(name, Compute.FARGATE))
-        if Compute.EKS in computes:
-            yield from _pods(name, service.size)
+        at: Path = ("services", name)
+        yield from _sizes(subject, name, (*at, "size"), service.size)
+        if service.worker is not None:
+            yield from _sizes(subject, name, (*at, "worker", "size"), service.worker.size)
 
 
-def _lambda(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]:  # noqa: FBT001
+def _sizes(subject: Subject, name: str, path: Path, size: SizeSettings) -> Iterator[Finding]:
+    computes = subject.computes(name)
+    if Compute.LAMBDA in computes:
+        yield from _lambda(path, size, subject.is_active(name, Compute.LAMBDA))
+    # A cpu is only written for containers, so it is meant for them even before the switch.
+    if subject.settings.services[name].mode is None and subject.says(*path, "cpu"):
+        computes = (*computes, subject.settings.container.compute)
+    if Compute.FARGATE in computes:
+        yield from _fargate(path, size, subject.is_active(name, Compute.FARGATE))
+    if Compute.EKS in computes:
+        yield from _pods(path, size)
+
+
+def _lambda(path: Path, size: SizeSettings, active: bool) -> Iterator[Finding]:  # noqa: FBT001
     low, high = LAMBDA_MEMORY
     if not low <= size.memory <= high:
         yield Finding(
-            path=("services", name, "size", "memory"),
+            path=(*path, "memory"),
             why="is more than Lambda can have" if size.memory > high else "is less than Lambda starts with",
             allowed=f"{low} to {high} MiB",
             nearest=closest(size.memory, LAMBDA_MEMORY),
@@ -59,10 +66,9 @@ def _lambda(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]:  
         )
 
 
-def _fargate(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]:  # noqa: FBT001
+def _fargate(path: Path, size: SizeSettings, active: bool) -> Iterator[Finding]:  # noqa: FBT001
     keep_out = "" if active else "or set mode: serverless on the service, which keeps it out of the switch"
-    cpu: Path = ("services", name, "size", "cpu")
-    memory: Path = ("services", name, "size", "memory")
+    cpu, memory = (*path, "cpu"), (*path, "memory")
     if size.cpu not in FARGATE:
         near = closest(size.cpu, tuple(FARGATE))
         allowed = ", ".join(map(str, FARGATE))
@@ -79,11 +85,11 @@ def _fargate(name: str, size: SizeSettings, active: bool) -> Iterator[Finding]: 
         )
 
 
-def _pods(name: str, size: SizeSettings) -> Iterator[Finding]:
+def _pods(path: Path, size: SizeSettings) -> Iterator[Finding]:
     for key, value, (low, high) in (("cpu", size.cpu, POD_CPU), ("memory", size.memory, POD_MEMORY)):
         if not low <= value <= high:
             yield Finding(
-                path=("services", name, "size", key),
+                path=(*path, key),
                 why="is more than a pod can have here" if value > high else "is less than a pod starts with",
                 allowed=f"{low} to {high}",
                 nearest=closest(value, (low, high)),
