@@ -135,15 +135,13 @@ def make_worker(of: Workload, compute: Compute, sources: Sources) -> None:
             network=base.network,
             placement=container.placement.value,
             exec_enabled=container.exec,
-            min_percent=container.rollout.min_percent,
-            max_percent=container.rollout.max_percent,
-            start_seconds=container.rollout.grace_seconds,
+            rollout=fargate_options(container)["rollout"],
             opts=of.opts,
         )
 
 
 def _worker_args(of: Workload, compute: Compute, sources: Sources) -> WorkerArgs:
-    from components.worker import WorkerArgs, WorkerQueue, WorkerScaling  # noqa: PLC0415
+    from components.worker import WorkerArgs, WorkerScaling  # noqa: PLC0415
 
     base, name, settings = of.base, of.name, of.base.settings
     service = settings.services[name]
@@ -152,24 +150,14 @@ def _worker_args(of: Workload, compute: Compute, sources: Sources) -> WorkerArgs
     return WorkerArgs(
         artifact=base.artifact(name, compute),
         architecture=side_of(settings, compute).architecture.value,
-        environment={**environment_of(settings, name), "WORKER_TIMEOUT": str(wanted.timeout)},
+        environment=environment_of(settings, name),
         secrets=secrets_of(service),
         links=of.links,
         size=Size(cpu=wanted.size.cpu, memory=wanted.size.memory),
-        timeout=wanted.function_timeout,
+        timeout=wanted.timeout,
         log_retention_days=settings.log_retention_days,
         key_arn=base.key_arn,
-        queues=[
-            WorkerQueue(
-                trigger=trigger,
-                name=queue.queue_name,
-                url=queue.url,
-                arn=queue.arn,
-                dead_letter_url=queue.dead_letter_url,
-                dead_letter_arn=queue.dead_letter_arn,
-            )
-            for trigger, queue in sources.queues.items()
-        ],
+        queues=sources.queues,
         idempotency=sources.done,
         batch=wanted.batch,
         concurrency=wanted.concurrency,

@@ -208,4 +208,4 @@ def _files(base: Base, service: str, name: str, wanted: FilesSettings) -> Linked
         key_arn=base.key_arn,
         opts=base.opts,
     )
-    return Linked(component=made, link=made.link(name, path=f"/mnt/{name}"), id=made.file_system_id)
+    return Linked(component=made, link=made.link(name, path=f"/mnt/{name}"), id=made.id)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from components.table import Table
 
 _REMEMBERING: Final = ("DeleteItem", "PutItem", "UpdateItem")
-_VISIBILITY: Final = 6
-"""AWS: a queue hides a message for six times as long as its function may run (Lambda guide: services-sqs-configure)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +53,7 @@ def make_sources(base: Base, service: str, made: Mapping[str, Linked]) -> Source
         return None
     from components.queue import Queue  # noqa: PLC0415
     from components.table import Table  # noqa: PLC0415
+    from components.worker import visibility_seconds  # noqa: PLC0415
 
     worker = settings.worker or WorkerSettings()
     queues: dict[str, Queue] = {}
@@ -62,7 +61,7 @@ def make_sources(base: Base, service: str, made: Mapping[str, Linked]) -> Source
         senders = [_bucket(made, trigger).arn] if isinstance(trigger, BucketTriggerSettings) else []
         queues[name] = Queue(
             base.name(service, name),
-            visibility_seconds=_VISIBILITY * worker.function_timeout,
+            visibility_seconds=visibility_seconds(worker.timeout),
             bucket_arns=senders,
             key_arn=base.key_arn,
             opts=base.opts,

@@ -15,10 +15,8 @@ from stacks.sizes import SizeSettings
 
 IDEMPOTENCY = "idempotency"
 """Name of the table in which a service's workers remember what is done."""
-ENDING = 10
-"""Seconds that a function needs beside its messages, to give back those that it could not finish."""
-LONGEST = 900 - ENDING
-"""Seconds that a function has for a message at most."""
+LONGEST = 890
+"""Seconds that a message can have: a function has 900, of which it needs ten to give back what it could not do."""
 
 
 class QueueTriggerSettings(Settings):
@@ -105,11 +103,6 @@ class WorkerSettings(Settings):
     """What one instance gets."""
     scaling: WorkerScalingSettings = Field(default_factory=WorkerScalingSettings)
     """How many tasks or pods take messages (containers; Lambda scales by itself)."""
-
-    @property
-    def function_timeout(self) -> int:
-        """Return how long a function may run: it gives back what it could not finish, so it is told to end before."""
-        return self.timeout + ENDING
 
 
 def trigger_variables(name: str, trigger: TriggerSettings) -> tuple[str, ...]:
