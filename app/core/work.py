@@ -90,7 +90,7 @@ class Work:
         try:
             return await self._consume(delivery, seconds)
         except InProgressError as error:
-            return Verdict("busy", str(error), error.seconds + self._uniform(0, 1))
+            return Verdict("busy", str(error), self._later(delivery, error.seconds))
         except Rejected as error:
             return await self._park(delivery, str(error))
         except Exception as error:  # noqa: BLE001 whatever a consumer raises, the others' messages go on
@@ -128,9 +128,19 @@ class Work:
         return Verdict("parked", reason)
 
     def _again(self, delivery: Delivery, reason: str) -> Verdict:
+        return Verdict("failed", reason, self._backoff(delivery))
+
+    def _backoff(self, delivery: Delivery) -> float:
         longest = min(_LONGEST_BACKOFF, self._settings.worker_backoff * _GROWTH ** min(delivery.attempts - 1, 10))
         # Not all at once: what failed together, such as by a lost connection, would meet again.
-        return Verdict("failed", reason, self._uniform(longest / 2, longest))
+        return self._uniform(longest / 2, longest)
+
+    def _later(self, delivery: Delivery, left: float) -> float:
+        """Return when to look again at what somebody else does and may be done with any moment."""
+        if delivery.attempts >= self._settings.worker_attempts - 1:
+            # SQS would park it when it is taken too often, so the last look is when the other is done or gone.
+            return left + self._uniform(0, 1)
+        return min(left, self._backoff(delivery))
 
 
 def _finality(failure: Exception) -> int:
