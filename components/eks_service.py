@@ -94,7 +94,8 @@ class EksService(Component):
         super().__init__("EksService", name, opts)
         image = container_image(name, args, "an EKS service")
         if args.volumes:
-            msg = f"{name}: an EKS service mounts no volumes. Leave them out."
+            names = ", ".join(sorted(volume.name for volume in args.volumes))
+            msg = f"{name}: EKS in Auto Mode cannot mount EFS, and links bring {names}. Run it on lambda or fargate."
             raise ValueError(msg)
 
         targets = target_group(

@@ -122,6 +122,7 @@ def lambda_function(
         # The app writes its own JSON lines; wrapping them again would hide their fields.
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="Text", log_group=log.name),
         vpc_config=None if membership is None else membership.configuration,
+        file_system_config=_mounted(parent, args),
         # AWS holds a function's network interfaces for up to 45 minutes; moved to the default group they keep
         # nothing else from being deleted.
         replace_security_groups_on_destroy=None if membership is None else True,
@@ -154,6 +155,23 @@ def with_handler(artifact: ZipArtifact | ImageArtifact, handler: str) -> ZipArti
     if isinstance(artifact, ZipArtifact):
         return replace(artifact, handler=handler)
     return replace(artifact, command=(handler,))
+
+
+def _mounted(parent: Component, args: WorkloadArgs) -> aws.lambda_.FunctionFileSystemConfigArgs | None:
+    """Return the file system of a function.
+
+    Raises:
+        ValueError: There are several.
+
+    """
+    if not args.volumes:
+        return None
+    if len(args.volumes) > 1:
+        names = ", ".join(sorted(volume.name for volume in args.volumes))
+        msg = f"{parent.name}: a function mounts one file system, and links bring {names}. Leave one."
+        raise ValueError(msg)
+    volume = args.volumes[0]
+    return aws.lambda_.FunctionFileSystemConfigArgs(arn=volume.access_point_arn, local_mount_path=volume.path)
 
 
 def _image_config(image: ImageArtifact | None) -> aws.lambda_.FunctionImageConfigArgs | None:

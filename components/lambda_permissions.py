@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.links import mount_statements
 from components.service import Statement, WorkloadArgs
 
 
@@ -25,9 +26,10 @@ def function_statements(
         ),
         *args.permissions,
         *(statement for link in args.links for statement in link.statements),
+        *mount_statements(args.volumes),
     ]
-    if args.secrets:
-        arns = [secret.arn for secret in args.secrets]
+    if args.all_secrets:
+        arns = [secret.arn for secret in args.all_secrets]
         statements.append(Statement(actions=["secretsmanager:GetSecretValue"], resources=arns))
     if queue_arns:
         statements.append(Statement(actions=["sqs:SendMessage"], resources=queue_arns))

@@ -158,12 +158,12 @@ def _check(name: str, args: ServiceArgs, options: LambdaOptions) -> None:
 
     """
     problems: list[str] = []
-    if args.volumes:
-        problems.append("a Lambda service mounts no volumes")
     if options.snap_start and options.provisioned_concurrency:
         problems.append("SnapStart and provisioned concurrency exclude each other; choose one")
     if options.snap_start and isinstance(args.artifact, ImageArtifact):
         problems.append("SnapStart needs a zip, not an image")
+    if options.snap_start and args.volumes:
+        problems.append("SnapStart and a file system exclude each other; choose one")
     if options.snap_start and options.storage > SMALLEST_STORAGE:
         problems.append(f"SnapStart allows {SMALLEST_STORAGE} MiB of storage at most")
     reserved = options.reserved_concurrency

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.service import Link, WorkloadArgs
+from components.service import Link, Statement, Volume, WorkloadArgs
 
 SECRETS_VARIABLE = "MODESHIFT_SECRETS"
 """Where the app finds its secrets' references: a JSON object of variable name to `arn:KEY::`."""
@@ -18,7 +19,7 @@ def environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     """Return the plain environment: what links bring, then the service's own, then what its compute says.
 
     Raises:
-        ValueError: A name is both a plain variable and a secret.
+        ValueError: A name is both a plain variable and a secret, or two secrets.
 
     """
     variables: dict[str, pulumi.Input[str]] = {}
@@ -26,8 +27,12 @@ def environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
         variables.update(link.environment)
     variables.update(args.environment)
     variables.update(own)
-    if twice := sorted(variables.keys() & {secret.name for secret in args.secrets}):
-        msg = f"{', '.join(twice)}: set as a plain variable and as a secret; a service takes one. Remove the variable."
+    secrets = Counter(secret.name for secret in args.all_secrets)
+    if both := sorted(variables.keys() & secrets.keys()):
+        msg = f"{', '.join(both)}: set as a plain variable and as a secret; a service takes one. Remove the variable."
+        raise ValueError(msg)
+    if twice := sorted(name for name, count in secrets.items() if count > 1):
+        msg = f"{', '.join(twice)}: brought by two secrets; a service takes one. Remove one of them."
         raise ValueError(msg)
     return variables
 
@@ -35,10 +40,26 @@ def environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
 def referenced_environment(args: WorkloadArgs, **own: str) -> dict[str, pulumi.Input[str]]:
     """Return the environment with secrets as references, where the app itself reads them when it starts."""
     variables = environment(args, **own)
-    if args.secrets:
-        references = {secret.name: secret.reference for secret in args.secrets}
+    if args.all_secrets:
+        references = {secret.name: secret.reference for secret in args.all_secrets}
         variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(references, sort_keys=True)
     return variables
+
+
+def mount_statements(volumes: Sequence[Volume]) -> list[Statement]:
+    """Return what mounting volumes takes: each by its own access point."""
+    return [_mount(volume) for volume in volumes]
+
+
+def _mount(volume: Volume) -> Statement:
+    file_system = pulumi.Output.all(volume.access_point_arn, volume.file_system_id).apply(
+        lambda ids: f"{ids[0].rpartition(':')[0]}:file-system/{ids[1]}"
+    )
+    return Statement(
+        actions=["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+        resources=[file_system],
+        conditions={"StringEquals": {"elasticfilesystem:AccessPointArn": volume.access_point_arn}},
+    )
 
 
 def listening(links: Sequence[Link]) -> list[Link]:

@@ -148,7 +148,16 @@ class WorkloadArgs:
     timeout: int = 28
     log_retention_days: int = 7
     key_arn: pulumi.Input[str] | None = None
-    volumes: Sequence[Volume] = ()
+
+    @property
+    def all_secrets(self) -> list[SecretRef]:
+        """Return the secrets it was given and those that its links bring."""
+        return [*self.secrets, *(secret for link in self.links for secret in link.secrets)]
+
+    @property
+    def volumes(self) -> list[Volume]:
+        """Return the file systems that its links bring."""
+        return [volume for link in self.links for volume in link.volumes]
 
 
 @dataclass(frozen=True, kw_only=True)

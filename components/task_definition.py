@@ -133,7 +133,7 @@ def _container(
         "environment": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "secrets": [
             {"name": secret.name, "valueFrom": secret.reference}
-            for secret in sorted(args.secrets, key=lambda secret: secret.name)
+            for secret in sorted(args.all_secrets, key=lambda secret: secret.name)
         ],
         "mountPoints": _mounts(args.volumes, writable=writable),
         "linuxParameters": {"initProcessEnabled": True},

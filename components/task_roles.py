@@ -10,7 +10,8 @@ import pulumi_aws as aws
 
 from components.base import Component
 from components.iam import Grant, assume_role_policy, grant
-from components.service import ImageArtifact, Statement, Volume, WorkloadArgs
+from components.links import mount_statements
+from components.service import ImageArtifact, Statement, WorkloadArgs
 
 _TASKS = "ecs-tasks.amazonaws.com"
 
@@ -34,13 +35,12 @@ def execution_role(
 def task_role(parent: Component, args: WorkloadArgs, *, exec_statements: Sequence[Statement]) -> Grant:
     """Create the role of the service's own code: what it was given, what its links bring, and its volumes."""
     linked = [statement for link in args.links for statement in link.statements]
-    mounted = [_mount(volume) for volume in args.volumes]
     return grant(
         parent,
         "task",
         trust=assume_role_policy(_TASKS),
         description=f"What the code of {parent.name} may do.",
-        statements=[*args.permissions, *linked, *mounted, *exec_statements],
+        statements=[*args.permissions, *linked, *mount_statements(args.volumes), *exec_statements],
     )
 
 
@@ -70,9 +70,9 @@ def _pull(image: ImageArtifact) -> list[Statement]:
 
 def read_secrets(args: WorkloadArgs) -> list[Statement]:
     """Return what reading a service's secrets takes."""
-    if not args.secrets:
+    if not args.all_secrets:
         return []
-    arns = [secret.arn for secret in args.secrets]
+    arns = [secret.arn for secret in args.all_secrets]
     statements = [Statement(actions=["secretsmanager:GetSecretValue"], resources=arns)]
     if args.key_arn is not None:
         statements.append(Statement(actions=["kms:Decrypt"], resources=[args.key_arn]))
@@ -82,14 +82,3 @@ def read_secrets(args: WorkloadArgs) -> list[Statement]:
 def _write_log(log_group: aws.cloudwatch.LogGroup) -> list[Statement]:
     streams = pulumi.Output.concat(log_group.arn, ":*")
     return [Statement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams])]
-
-
-def _mount(volume: Volume) -> Statement:
-    file_system = pulumi.Output.all(volume.access_point_arn, volume.file_system_id).apply(
-        lambda ids: f"{ids[0].rpartition(':')[0]}:file-system/{ids[1]}"
-    )
-    return Statement(
-        actions=["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-        resources=[file_system],
-        conditions={"StringEquals": {"elasticfilesystem:AccessPointArn": volume.access_point_arn}},
-    )

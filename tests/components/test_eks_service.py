@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from components.network import Network
 from components.service import (
     ImageArtifact,
     IpTarget,
+    Link,
     Scaling,
     SecretRef,
     ServiceArgs,
@@ -44,15 +45,14 @@ TARGETS = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/dev-n
 IMAGE = ImageArtifact(reference=f"123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:{'a' * 64}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """A link as a data component offers it."""
-
-    name: str = "users-db"
-    environment: dict[str, str] = field(default_factory=lambda: {"DATABASE_HOST": "db.internal"})
-    statements: tuple[Statement, ...] = (Statement(actions=["dynamodb:GetItem"], resources=[TABLE]),)
-    security_group_id: str | None = "sg-db"
-    port: int | None = 5432
+DATABASE = Link(
+    name="users-db",
+    environment={"DATABASE_HOST": "db.internal"},
+    statements=[Statement(actions=["dynamodb:GetItem"], resources=[TABLE])],
+    security_group_id="sg-db",
+    port=5432,
+)
+FILES = Link(name="files", volumes=[Volume(name="index", path="/mnt/v", access_point_arn="a", file_system_id="f")])
 
 
 def services(*names: str, args: ServiceArgs, insights: bool = True, **choices: Any) -> list[EksService]:
@@ -156,7 +156,7 @@ def test_role_is_entered_by_these_pods_alone(deploy_eks: Callable[..., Any]) -> 
 def test_code_may_do_what_it_and_its_links_were_given_and_read_its_secrets(deploy_eks: Callable[..., Any]) -> None:
     given_ = Statement(actions=["s3:GetObject"], resources=["arn:aws:s3:::documents/*"])
     secrets = [SecretRef(name="GROQ", arn=SECRET, key="groq")]
-    recorded = deploy_eks({"permissions": [given_], "links": [Database()], "secrets": secrets, "key_arn": KEY})
+    recorded = deploy_eks({"permissions": [given_], "links": [DATABASE], "secrets": secrets, "key_arn": KEY})
     assert allowed(recorded) == {
         "s3:GetObject": ["arn:aws:s3:::documents/*"],
         "dynamodb:GetItem": [TABLE],
@@ -170,7 +170,7 @@ def test_code_that_was_given_nothing_may_do_nothing(deploy_eks: Callable[..., An
 
 
 def test_two_services_have_two_roles_and_one_rule_for_the_port_they_share(deploy_eks: Callable[..., Any]) -> None:
-    recorded = deploy_eks({"links": [Database()]}, "dev-one", "dev-two")
+    recorded = deploy_eks({"links": [DATABASE]}, "dev-one", "dev-two")
     assert len({identity.inputs["roleArn"] for identity in recorded.all("PodIdentityAssociation")}) == 2
     ingress = [r.inputs for r in recorded.all("SecurityGroupIngressRule")]
     (requests,) = [r for r in ingress if r["securityGroupId"] == "dev-eks-cluster-sg"]
@@ -208,7 +208,7 @@ def test_chart_is_told_what_every_compute_is(deploy_eks: Callable[..., Any]) -> 
                 "port": 9000,
                 "health_path": "/alive",
                 "environment": {"SERVICES": "netprobe=/"},
-                "links": [Database()],
+                "links": [DATABASE],
                 "size": Size(cpu=512, memory=1024),
                 "scaling": Scaling(min=2, max=4),
                 "timeout": 60,
@@ -269,7 +269,7 @@ def test_without_insights_no_alarm_waits_for_their_metric(deploy_eks: Callable[.
     ("args", "why"),
     [
         ({"artifact": ZipArtifact(path="app.zip", sha256="x")}, "an EKS service runs an image"),
-        ({"volumes": [Volume(name="v", path="/v", access_point_arn="a", file_system_id="f")]}, "mounts no volumes"),
+        ({"links": [FILES]}, "cannot mount EFS, and links bring index"),
     ],
 )
 def test_what_pods_cannot_do_is_refused(deploy_eks: Callable[..., Any], args: dict[str, Any], why: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from components.fargate_rollout import Rollout
 from components.fargate_service import FargateService
 from components.fargate_traffic import PROBE_PRIORITIES, HealthCheck, probe_priority
-from components.service import IpTarget, Scaling, SecretRef, ServiceArgs, Statement, ZipArtifact
+from components.service import IpTarget, Link, Scaling, SecretRef, ServiceArgs, Statement, ZipArtifact
 from components.task_roles import repository_arn
 
 Deploy = Callable[..., Any]
@@ -25,15 +24,13 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 LOG = "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/dev-netprobe"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """A link as a data component offers it."""
-
-    name: str = "users-db"
-    environment: dict[str, str] = field(default_factory=lambda: {"DATABASE_HOST": "db.internal"})
-    statements: tuple[Statement, ...] = (Statement(actions=["dynamodb:GetItem"], resources=[TABLE]),)
-    security_group_id: str | None = "sg-db"
-    port: int | None = 5432
+DATABASE = Link(
+    name="users-db",
+    environment={"DATABASE_HOST": "db.internal"},
+    statements=[Statement(actions=["dynamodb:GetItem"], resources=[TABLE])],
+    security_group_id="sg-db",
+    port=5432,
+)
 
 
 def allowed(recorded: Any, role: str) -> dict[str, list[str]]:
@@ -99,7 +96,7 @@ def test_service_without_secrets_may_read_none_and_decrypt_nothing(deploy_fargat
 
 def test_code_may_do_what_it_and_its_links_were_given(deploy_fargate: Deploy) -> None:
     given_ = Statement(actions=["s3:GetObject"], resources=["arn:aws:s3:::documents/*"])
-    assert allowed(deploy_fargate({"permissions": [given_], "links": [Database()]}), "task") == {
+    assert allowed(deploy_fargate({"permissions": [given_], "links": [DATABASE]}), "task") == {
         "s3:GetObject": ["arn:aws:s3:::documents/*"],
         "dynamodb:GetItem": [TABLE],
     }
@@ -135,7 +132,7 @@ def test_tasks_take_requests_from_the_load_balancer_alone(deploy_fargate: Deploy
 
 
 def test_link_lets_the_tasks_in_at_its_port(deploy_fargate: Deploy) -> None:
-    rule = deploy_fargate({"links": [Database()]}).one("SecurityGroupIngressRule", "dev-netprobe-to-users-db")
+    rule = deploy_fargate({"links": [DATABASE]}).one("SecurityGroupIngressRule", "dev-netprobe-to-users-db")
     assert rule.inputs["securityGroupId"] == "sg-db"
     assert rule.inputs["referencedSecurityGroupId"] == "dev-netprobe-id"
     assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (5432, 5432)

@@ -24,6 +24,9 @@ ZIP = ZipArtifact(path=__file__, sha256="c2hhMjU2")
 IMAGE = ImageArtifact(reference="123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:1")
 
 
+KEYS = Link(name="keys", secrets=[SecretRef(name="TOKEN", arn=SECRET, key="token")])
+
+
 def cache(*, security_group_id: str | None = "sg-cache", port: int | None = 6379) -> Link:
     """Return a link as a data component offers it."""
     return Link(
@@ -33,6 +36,12 @@ def cache(*, security_group_id: str | None = "sg-cache", port: int | None = 6379
         security_group_id=security_group_id,
         port=port,
     )
+
+
+def files(name: str) -> Link:
+    """Return a link to files, as `FileSystem` makes one."""
+    volume = Volume(name=name, path=f"/mnt/{name}", access_point_arn="a", file_system_id="f")
+    return Link(name=name, volumes=[volume], security_group_id="sg-files", port=2049)
 
 
 def service(
@@ -259,12 +268,11 @@ def test_function_joins_the_network_only_for_a_link_that_listens_there(function:
         ({"options": LambdaOptions(snap_start=True), "artifact": IMAGE}, "needs a zip"),
         ({"options": LambdaOptions(snap_start=True, storage=1024)}, "512 MiB"),
         ({"options": LambdaOptions(reserved_concurrency=1, provisioned_concurrency=2)}, "do not fit into 1 reserved"),
-        (
-            {"volumes": [Volume(name="v", path="/v", access_point_arn="a", file_system_id="f")]},
-            "mounts no volumes",
-        ),
+        ({"options": LambdaOptions(snap_start=True), "links": [files("files")]}, "SnapStart and a file system"),
+        ({"in_network": True, "links": [files("one"), files("two")]}, "one file system, and links bring one, two"),
         ({"links": [cache()]}, "cache can be reached inside the network only"),
         ({"environment": {"TOKEN": "x"}, "secrets": [SecretRef(name="TOKEN", arn=SECRET)]}, "TOKEN: set as a plain"),
+        ({"secrets": [SecretRef(name="TOKEN", arn=SECRET)], "links": [KEYS]}, "TOKEN: brought by two secrets"),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_sentence(function: Deploy, choices: dict[str, Any], said: str) -> None:

@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.service import ImageArtifact, SecretRef, Size, Volume
+from components.service import ImageArtifact, Link, SecretRef, Size, Volume
 
 Deploy = Callable[..., Any]
 
@@ -25,6 +25,9 @@ FILES = Volume(
     access_point_arn="arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0",
     file_system_id="fs-0123456789abcdef0",
 )
+
+
+FILES_LINK = Link(name="index", volumes=[FILES], security_group_id="sg-files", port=2049)
 
 
 def container(recorded: Any) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def test_ecs_takes_any_service(
         "port": port,
         "timeout": timeout,
         "secrets": [SecretRef(name="GROQ", arn=SECRET, key="groq")],
-        "volumes": [FILES],
+        "links": [FILES_LINK],
     }
     inputs = deploy_fargate(args, exec_enabled=writable).one("TaskDefinition").inputs
     assert problems(inputs) == ""
@@ -142,7 +145,7 @@ def test_request_under_way_may_end_before_the_task_is_killed(deploy_fargate: Dep
 
 
 def test_volume_is_mounted_through_its_access_point(deploy_fargate: Deploy) -> None:
-    recorded = deploy_fargate({"volumes": [FILES]})
+    recorded = deploy_fargate({"links": [FILES_LINK]})
     (volume,) = [v for v in recorded.one("TaskDefinition").inputs["volumes"] if v["name"] == "index"]
     efs = volume["efsVolumeConfiguration"]
     assert efs["fileSystemId"] == "fs-0123456789abcdef0"
