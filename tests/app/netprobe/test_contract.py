@@ -1,8 +1,6 @@
-"""Whatever is sent to it, the app answers as its OpenAPI document says, as a container and as a function.
+"""Whatever is sent to NetProbe, it answers as its OpenAPI document says, as a container and as a function.
 
-Schemathesis makes the requests, the right and the wrong ones, and holds the answers to the document with all of its
-checks. The same requests every time; `CONTRACT_EXAMPLES=3000 make test` looks further, at others each time. Every
-connection that a probe makes ends at a server of ours: no name is looked up and nothing leaves this machine.
+Every connection that a probe makes ends at a server of ours: no name is looked up and nothing leaves this machine.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import hashlib
 import json
 import os
 import socket
-import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address, ip_network
 from types import ModuleType
@@ -22,19 +19,15 @@ import pytest
 import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
-from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
-from schemathesis.generation.feedback import FeedbackSources
-from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.python import asgi
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.gate import KEY_HEADER
 from app.factory import create_app
 from app.services.netprobe import guard
 from app.services.netprobe.probes import series
 from app.services.netprobe.settings import NetprobeSettings
-from tests.app.gateways import GATEWAYS, Request, Response
+from tests.app.examination import KEY, Function, examine
 
 pytestmark = pytest.mark.e2e
 
@@ -42,7 +35,6 @@ EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "300"))
 HERE = "127.0.0.1"
 # All but loopback, as networks that may not be probed.
 ELSEWHERE = [*ip_network("0.0.0.0/0").address_exclude(ip_network("127.0.0.0/8")), ip_network("::/0")]
-KEY = "0123456789abcdef"
 ENVIRON = {
     "ENVIRONMENT": "dev",
     "LOG_LEVEL": "ERROR",
@@ -59,42 +51,10 @@ ENVIRON = {
 OPERATIONS = [
     (method.upper(), path) for path, methods in create_app(ENVIRON).openapi()["paths"].items() for method in methods
 ]
-# One that keeps the last of repeated parameters alone would make a right request of a wrong one.
-BEHIND = [name for name in GATEWAYS if name != "alb-single"]
 PAGE = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status": "ok"}'
 
 
 Apps = dict[str, ASGIApp]
-
-
-class Function:
-    """The Lambda handler as an ASGI app: requests take turns at the gateways, the same at the same every time."""
-
-    def __init__(self, handler: ModuleType) -> None:
-        self._handle = handler.lambda_handler
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        target = (scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")).decode()
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        request = Request(method=scope["method"], target=target, headers=headers, body=await _body(receive))
-        answer = await asyncio.to_thread(self._answer, request)
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    def _answer(self, request: Request) -> Response:
-        gateway = GATEWAYS[BEHIND[zlib.crc32(repr(request).encode()) % len(BEHIND)]]
-        return gateway.response(request, self._handle(gateway.event(request), None))
-
-
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    return body
 
 
 class Hurried:
@@ -155,37 +115,6 @@ def start(
 def apps(start: Callable[[dict[str, str]], Apps]) -> Apps:
     """Both, open to all."""
     return start(ENVIRON)
-
-
-def examine(apps: Apps, method: str, path: str, examples: int, *, bounds: bool = True) -> int:
-    """Send requests of every kind for one operation to both; returns how many, or raises what was wrong.
-
-    `bounds` are those at the limits of the document; they come on top of the examples.
-    """
-    load_all_checks()
-    schema = schemathesis.openapi.from_asgi("/openapi.json", apps["container"])
-    schema.config.phases.coverage.enabled = bounds
-    schema.config.generation.update(
-        max_examples=examples, deterministic="CONTRACT_EXAMPLES" not in os.environ, database="none"
-    )
-    operation = schema[path][method]
-    sent = 0
-
-    def test(case: schemathesis.Case) -> None:
-        nonlocal sent
-        sent += 1
-        for app in apps.values():
-            schema.app = case.operation.app = app
-            answer = case.call_and_validate(headers={KEY_HEADER: KEY})
-            # `default` in the document would let anything pass.
-            assert str(answer.status_code) in operation.definition.raw["responses"] or answer.status_code == 405
-            assert "x-request-id" in answer.headers
-
-    # Its decorator would make the requests while pytest collects: half a minute for each worker, whatever runs.
-    build_operation_test(
-        config=schema.config, operation=operation, test_func=test, given_kwargs={}, feedback=FeedbackSources()
-    )()
-    return sent
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
