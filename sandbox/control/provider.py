@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
@@ -25,7 +26,7 @@ from sandbox.control.names import Autonaming
 from sandbox.control.outputs import planned_create, planned_update, secret_paths
 from sandbox.control.protos import plugin_pb2, provider_pb2, provider_pb2_grpc
 from sandbox.control.scope import Scope, Scopes, configured
-from sandbox.control.wire import Bag
+from sandbox.control.wire import Bag, Value
 
 _AWS = "pulumi:providers:aws"
 _KUBERNETES = "pulumi:providers:kubernetes"
@@ -38,12 +39,25 @@ _CHANGES = {
 }
 
 
+class Works(Protocol):
+    """What makes resources real that are more than a row in the account; either call may refuse."""
+
+    def changed(self, resource: Resource) -> Mapping[str, Value]:
+        """Make a resource real that was created or changed; return what this adds to its outputs."""
+        ...
+
+    def deleted(self, kind: str) -> None:
+        """Take away what a resource of a type was that is gone."""
+        ...
+
+
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves any number of provider instances at once; what they share is the account."""
 
-    def __init__(self, account: Account, catalog: Catalog) -> None:
+    def __init__(self, account: Account, catalog: Catalog, works: Works | None = None) -> None:
         self._account = account
         self._catalog = catalog
+        self._works = works
         self._scopes = Scopes()
         self._cancelled: set[str] = set()
 
@@ -139,6 +153,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         strike_after = self._faulty(kind, "create", request.urn, context)
         with self._account.transaction() as account:
             made = lifecycle.create(account, kind, scope, request.urn, news.values)
+        try:
+            made = self._real(made)
+        except Refusal as refusal:
+            with self._account.transaction() as account:
+                account.remove(made.key)
+            message = f"{doing(kind, 'create', _name_of(request.urn))}: {refusal}"
+            raise Refusal(message) from None
         strike_after(made, news)
         return provider_pb2.CreateResponse(id=made.id, properties=_state(kind, made, news))
 
@@ -158,6 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 message = f"{doing(kind, 'update', request.id)}: couldn't find resource; run `pulumi refresh`"
                 raise Refusal(message)
             updated = lifecycle.update(account, kind, scope, found, news.values)
+        updated = self._real(updated)
         strike_after(updated, news)
         return provider_pb2.UpdateResponse(properties=_state(kind, updated, news))
 
@@ -170,6 +192,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             # What is gone already is deleted: the provider takes AWS's "not found" for success.
             if found is not None:
                 lifecycle.delete(account, kind, scope, found)
+        if self._works is not None:
+            self._works.deleted(kind.token)
         strike_after(found, state)
         return empty_pb2.Empty()
 
@@ -202,6 +226,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
         del context
         return expand(request)
+
+    def _real(self, resource: Resource) -> Resource:
+        """Make a resource real outside of any transaction: it may take minutes."""
+        added = self._works.changed(resource) if self._works is not None else {}
+        if not added:
+            return resource
+        resource = replace(resource, outputs={**resource.outputs, **added})
+        with self._account.transaction() as account:
+            account.write(resource)
+        return resource
 
     def _known(self, urn: str, context: grpc.ServicerContext) -> tuple[ResourceType, Scope]:
         kind = self._catalog.get(_type_of(urn))

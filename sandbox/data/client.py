@@ -63,15 +63,23 @@ def running(account: Path) -> Address | None:
     if known is None:
         return None
     with suppress(OSError, http.client.HTTPException, DataError):
-        _ask(known, "doing", 10)
+        _ask(known, "ping", 10)
         return known
     return None
 
 
 def sync(account: Path) -> dict[str, Any] | None:
-    """Tell the data services, if they run, that the account has changed."""
+    """Tell the data services, if they run, that the account has changed; return when all is as it has it.
+
+    Those that nothing needs any more have ended then.
+    """
     known = running(account)
-    return _ask(known, "sync") if known else None
+    if known is None:
+        return None
+    answer = _ask(known, "sync")
+    if answer["ends"]:
+        _wait(lambda: not _lives(known.pid))
+    return answer
 
 
 def describe(account: Path) -> dict[str, Any] | None:
@@ -87,7 +95,7 @@ def stop(account: Path) -> bool:
         return False
     with suppress(OSError, http.client.HTTPException):
         _ask(known, "stop")
-    _wait(lambda: Address.read(account) is None and not _lives(known.pid))
+    _wait(lambda: not _lives(known.pid))
     return True
 
 

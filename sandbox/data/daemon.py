@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,6 @@ class Daemon:
         self._token = secrets.token_urlsafe(24)
         self._jobs: queue.Queue[tuple[Job, Future[dict[str, Any]]]] = queue.Queue()
         self._stopping = False
-        self._doing = ""
         self._problems: dict[str, str] = {}
         self._clock = _clock(speed)
 
@@ -62,7 +61,7 @@ class Daemon:
         former = Address.read(self._account)
         self._services = Services(self._folder / "services.pickle", former.port if former else 0, self._control)
         passwords = Passwords(self._read_password, self._write_password, self._drop_password)
-        self._databases = Databases(self._folder / "postgres", passwords, self._say)
+        self._databases = Databases(self._folder / "postgres", passwords)
         self._feeds = Feeds(self._services, self._clock)
         try:
             self._databases.begin()
@@ -103,7 +102,6 @@ class Daemon:
         self._problems |= self._databases.bring_about(resources)
         self._feeds.take(resources)
         self._services.keep(now=True)
-        self._doing = ""
         for name, problem in self._problems.items():
             _LOG.error("%s: %s", name, problem)
         return self._describe()
@@ -113,7 +111,7 @@ class Daemon:
         account = Account(self._account)
         self._stopping = not _REASONS & account.summary().keys()
         account.close()
-        return answer
+        return {**answer, "ends": self._stopping}
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -135,8 +133,8 @@ class Daemon:
         if not hmac.compare_digest(environ.get(TOKEN_HEADER, ""), self._token):
             return _reply(respond, "403 Forbidden", {"problem": "This is for the sandbox's own commands."})
         name = path.removeprefix(CONTROL)
-        if name == "doing":
-            return _reply(respond, "200 OK", {"doing": self._doing})
+        if name == "ping":
+            return _reply(respond, "200 OK", {})
         jobs: dict[str, Job] = {"describe": self._describe, "stop": self._stop, "sync": self._sync}
         if name not in jobs:
             return _reply(respond, "404 Not Found", {"problem": f"There is no {name}."})
@@ -163,10 +161,6 @@ class Daemon:
         self._jobs.put((job, answer))
         return answer.result()
 
-    def _say(self, text: str) -> None:
-        self._doing = text
-        _LOG.info("%s", text)
-
     def _read_password(self, arn: str) -> str | None:
         return mirror.secret_value(self._services, arn.split(":")[3], arn)
 
@@ -187,8 +181,6 @@ def _clock(speed: float) -> Callable[[], datetime]:
     began, started = datetime.now(UTC), time.monotonic()
     if speed == 1:
         return lambda: datetime.now(UTC)
-    from datetime import timedelta  # noqa: PLC0415
-
     return lambda: began + timedelta(seconds=(time.monotonic() - started) * speed)
 
 

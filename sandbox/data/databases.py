@@ -61,7 +61,6 @@ class Databases:
 
     folder: Path
     passwords: Passwords
-    say: Callable[[str], None]
     _records: processes.Records = field(init=False)
     _running: dict[str, Database] = field(default_factory=dict)
 
@@ -104,7 +103,7 @@ class Databases:
         for name, database in self._running.items():
             front_lives = database.front is not None and database.front.poll() is None
             if not database.cluster.running or not front_lives:
-                self.say(f"{name}: PostgreSQL or what stands before it has ended; starting it again.")
+                _LOG.error("%s: PostgreSQL or what stands before it has ended; starting it again", name)
                 try:
                     self._start(database)
                 except DataError as problem:
@@ -159,14 +158,14 @@ class Databases:
         folder.mkdir(parents=True, mode=0o700)
         restore, snapshot = outputs.get("restoreToPointInTime"), outputs.get("snapshotIdentifier")
         if restore:
-            self.say(f"{facts['identifier']}: restoring PostgreSQL")
+            _LOG.info("%s: restoring PostgreSQL", facts["identifier"])
             at = restore.get("restoreTime")
             cluster = self._source(restore).restore(folder / "cluster", datetime.fromisoformat(at) if at else None)
         elif snapshot:
-            self.say(f"{facts['identifier']}: PostgreSQL from the snapshot {snapshot}")
+            _LOG.info("%s: PostgreSQL from the snapshot %s", facts["identifier"], snapshot)
             cluster = self._from_snapshot(str(snapshot), folder / "cluster")
         else:
-            self.say(f"{facts['identifier']}: making PostgreSQL {facts['version']}")
+            _LOG.info("%s: making PostgreSQL %s", facts["identifier"], facts["version"])
             archive = bool(outputs.get("backupRetentionPeriod"))
             cluster = Cluster.create(folder / "cluster", facts["version"], archive=archive)
         tls.make_certificate(folder / "server.pem", facts["address"])

@@ -42,7 +42,7 @@ def spawn(
     """
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*_guard(stop, unprivileged=unprivileged), *map(str, command)],
+            [*guard(stop, unprivileged=unprivileged), *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -66,7 +66,7 @@ def run(
 
     """
     done = subprocess.run(
-        [*_guard("KILL", unprivileged=unprivileged), *map(str, command)],
+        [*guard("KILL", unprivileged=unprivileged), *map(str, command)],
         input=text,
         capture_output=True,
         text=True,
@@ -145,7 +145,7 @@ def _end_other(process: psutil.Process) -> None:
         return
 
 
-def _guard(stop: str, *, unprivileged: bool) -> list[str]:
+def guard(stop: str, *, unprivileged: bool) -> list[str]:
     """Return what a command runs under: ended with its parent, and as nobody where it must not be root."""
     as_nobody = unprivileged and os.geteuid() == 0
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
