@@ -22,7 +22,8 @@ VALUES = sorted(CHART.glob("ci/*-values.yaml"))
 
 def switches(schema: dict[str, Any], path: str = "") -> Iterator[str]:
     """Yield the key of every boolean of the schema."""
-    for name, below in schema.get("properties", {}).items():
+    for name, referring in schema.get("properties", {}).items():
+        below = SCHEMA["definitions"][referring["$ref"].rpartition("/")[2]] if "$ref" in referring else referring
         if below.get("type") == "boolean":
             yield f"{path}{name}"
         yield from switches(below, f"{path}{name}.")
@@ -32,15 +33,27 @@ SWITCHES = [*switches(SCHEMA), "worker"]
 
 
 def switched(states: Sequence[bool]) -> dict[str, Any]:
-    """Return all values, with each switch in a state."""
+    """Return all values, with each switch in a state; without a server there is a worker and nothing in front of it."""
     values = copy.deepcopy(EVERYTHING)
-    for switch, on in zip(SWITCHES, states, strict=True):
-        block, _, key = switch.rpartition(".")
-        if switch == "worker":
-            values["worker"] = EVERYTHING["worker"] if on else {}
-        else:
-            (values.setdefault(block, {}) if block else values)[key] = on
+    state = dict(zip(SWITCHES, states, strict=True))
+    if not state["server.enabled"]:
+        state |= {"worker": True, "targetGroupBinding.enabled": False, "ingress.enabled": False}
+    if not state.pop("worker"):
+        values["worker"] = {}
+    for switch, on in state.items():
+        *blocks, key = switch.split(".")
+        inner = values
+        for block in blocks:
+            inner = inner.setdefault(block, {})
+        inner[key] = on
     return values
+
+
+def is_on(values: dict[str, Any], switch: str) -> bool:
+    """Tell whether a switch is on in values that `switched` made."""
+    for key in switch.split("."):
+        values = values[key]
+    return bool(values)
 
 
 def pairwise(count: int) -> list[tuple[bool, ...]]:
@@ -65,7 +78,9 @@ STATES = list(product((True, False), repeat=len(SWITCHES))) if SWEEP else pairwi
 def test_every_switch_is_known() -> None:
     assert SWITCHES == [
         "icmp",
+        "server.enabled",
         "autoscaling.enabled",
+        "worker.autoscaling.enabled",
         "serviceAccount.create",
         "serviceAccount.podIdentity",
         "targetGroupBinding.enabled",
@@ -86,7 +101,6 @@ def test_helm_finds_nothing(values: object) -> None:
 def test_every_combination_is_what_four_versions_of_kubernetes_take() -> None:
     assert len(VERSIONS) == 4
     made_by = {
-        "autoscaling.enabled": "HorizontalPodAutoscaler",
         "serviceAccount.create": "ServiceAccount",
         "targetGroupBinding.enabled": "TargetGroupBinding",
         "ingress.enabled": "Ingress",
@@ -95,12 +109,15 @@ def test_every_combination_is_what_four_versions_of_kubernetes_take() -> None:
         "limitRange.enabled": "LimitRange",
     }
     for states in STATES:
-        made = objects(switched(states))
+        values = switched(states)
+        made = objects(values)
         for one in made:
             check(one)
-        on = {made_by[switch] for switch, state in zip(SWITCHES, states, strict=True) if state and switch in made_by}
-        assert kinds(made) & set(made_by.values()) == on
-        assert len(list(pods(made))) == 2 + states[-1]
+        assert kinds(made) & set(made_by.values()) == {made_by[switch] for switch in made_by if is_on(values, switch)}
+        server, worker = values["server"]["enabled"], bool(values["worker"].get("command"))
+        counted = [server and values["autoscaling"]["enabled"], worker and values["worker"]["autoscaling"]["enabled"]]
+        assert [one["kind"] for one in made].count("HorizontalPodAutoscaler") == sum(counted)
+        assert len(list(pods(made))) == 2 * server + worker
 
 
 def test_the_check_itself_finds_what_is_wrong() -> None:

@@ -182,6 +182,64 @@ def test_bounds_the_wrong_way_round_are_refused() -> None:
     assert "autoscaling.maxReplicas is 4, below autoscaling.minReplicas, which is 5. Raise the one" in said
 
 
+def test_worker_bounds_the_wrong_way_round_are_refused() -> None:
+    scaling = {"enabled": True, "minReplicas": 5, "maxReplicas": 4}
+    assert "worker.autoscaling.maxReplicas is 4" in refusal({"worker": {"command": ["work"], "autoscaling": scaling}})
+
+
+def test_a_worker_alone_has_the_name_of_the_release_and_nothing_that_serves() -> None:
+    worker = {"command": ["work"], "replicaCount": 2}
+    made = objects({"server": {"enabled": False}, "worker": worker})
+    assert only(made, "Deployment")["metadata"]["labels"]["app.kubernetes.io/component"] == "worker"
+    assert not {"Service", "Pod", "HorizontalPodAutoscaler"} & kinds(made)
+    assert len(list(pods(made))) == 1
+    policy = only(made, "NetworkPolicy")["spec"]
+    assert (policy["policyTypes"], policy.get("ingress")) == (["Ingress", "Egress"], None)
+    assert [one["kind"] for one in made].count("PodDisruptionBudget") == 1
+    # Two pods, one more while they are replaced, and the two that still end.
+    assert only(made, "ResourceQuota")["spec"]["hard"]["pods"] == "5"
+
+
+def test_flows_into_a_release_without_a_server_reach_its_worker() -> None:
+    values = {"server": {"enabled": False}, "worker": {"command": ["work"]}}
+    flow = {"networkPolicy": {"ingress": {"prometheus": {"namespaces": ["monitoring"], "ports": [9464]}}}}
+    spec = only(objects(values | flow), "NetworkPolicy", "probe-from-prometheus")["spec"]
+    assert spec["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "worker"
+
+
+@pytest.mark.parametrize("front", ["ingress", "targetGroupBinding"])
+def test_nothing_can_be_led_to_a_release_without_a_server(front: str) -> None:
+    alone = {"server": {"enabled": False}, "worker": {"command": ["work"]}}
+    assert refusal(alone) == ""
+    assert f"{front}.enabled" in refusal(alone | {front: EVERYTHING[front]})
+
+
+def test_a_release_has_a_server_or_a_worker() -> None:
+    assert "worker.command" in refusal({"server": {"enabled": False}})
+
+
+def test_a_worker_lives_as_long_as_its_command_says_so_and_is_waited_for() -> None:
+    worker = {"command": ["work"], "livenessCommand": ["check", "$(HOME)"]}
+    (container,) = only(objects({"worker": worker, "startupSeconds": 33}), "Deployment", "probe-worker")["spec"][
+        "template"
+    ]["spec"]["containers"]
+    startup, liveness = container["startupProbe"], container["livenessProbe"]
+    # The kubelet replaces nothing in what a probe runs.
+    assert startup["exec"]["command"] == liveness["exec"]["command"] == ["check", "$(HOME)"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 33
+    assert "readinessProbe" not in container
+
+
+def test_a_worker_is_counted_by_its_own_bounds() -> None:
+    worker = {"command": ["work"], "autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 7}}
+    made = objects({"worker": worker, "autoscaling": {"enabled": True}})
+    scaler = only(made, "HorizontalPodAutoscaler", "probe-worker")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 7)
+    assert scaler["scaleTargetRef"]["name"] == "probe-worker"
+    assert "replicas" not in only(made, "Deployment", "probe-worker")["spec"]
+    assert only(made, "HorizontalPodAutoscaler")["spec"]["maxReplicas"] == 10
+
+
 def test_a_worker_is_pods_of_their_own_that_nothing_sends_to() -> None:
     made = objects({"worker": {"command": ["python3", "-m", "work"], "replicaCount": 2}, "env": {"QUEUE": "q"}})
     spec = only(made, "Deployment", "probe-worker")["spec"]

@@ -65,10 +65,11 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(values: dict[str, Any]) -> dict[str, Any]:
-    scaling = values.get("autoscaling", {})
-    low, high = scaling.get("minReplicas", 3), scaling.get("maxReplicas", 10)
-    if low > high:
-        scaling |= {"minReplicas": high, "maxReplicas": low}
+    for block, defaults in ((values, DEFAULTS), (values.get("worker", {}), DEFAULTS["worker"])):
+        scaling = block.get("autoscaling", {})
+        low, high = (scaling.get(bound, defaults["autoscaling"][bound]) for bound in ("minReplicas", "maxReplicas"))
+        if low > high:
+            scaling |= {"minReplicas": high, "maxReplicas": low}
     return values
 
 

@@ -18,6 +18,11 @@
 {{- $name }}
 {{- end }}
 
+{{/* Name of the worker's objects: the release's own where it is alone. */}}
+{{- define "service.worker" -}}
+{{- if .Values.server.enabled }}{{ include "service.named" (list . "worker") }}{{ else }}{{ include "service.fullname" . }}{{ end }}
+{{- end }}
+
 {{/* Labels by which selectors find pods: (list $ "component"). They cannot change, so nothing that may goes in here. */}}
 {{- define "service.selectorLabels" -}}
 {{- $root := index . 0 -}}
@@ -53,4 +58,17 @@ labels:
 {{/* Text that the kubelet takes literally: it replaces $(NAME) and turns $$ into $. */}}
 {{- define "service.literal" -}}
 {{ replace "$" "$$" . | quote }}
+{{- end }}
+
+{{/* How many pods of a component there are, `minReplicas` or `maxReplicas` where they are counted by use: (list $ "component" "bound"). */}}
+{{- define "service.count" -}}
+{{- $values := (index . 0).Values }}
+{{- $bound := index . 2 }}
+{{- if eq (index . 1) "server" }}
+{{- if $values.server.enabled }}{{ ternary (index $values.autoscaling $bound) $values.replicaCount $values.autoscaling.enabled | int }}{{ else }}0{{ end }}
+{{- else }}
+{{- with $values.worker }}
+{{- if .command }}{{ ternary (index .autoscaling $bound) .replicaCount .autoscaling.enabled | int }}{{ else }}0{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
