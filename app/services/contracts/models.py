@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.ask.results import Result
+from app.ask.routes import Source
+
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 """The gravest first."""
@@ -58,3 +61,27 @@ class StaticAnalysis(Answered):
     findings: list[Finding] = Field(default_factory=list[Finding])
     findings_left_off: Annotated[int, Field(ge=0, description="How many lesser findings there was no room for.")] = 0
     notes: list[str] = Field(default_factory=list[str], description="What was left out, and why.")
+
+
+class AnalyzeRequest(BaseModel):
+    """A source to analyze."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Source
+
+
+class Analysis(Result, StaticAnalysis):
+    """What is known of a source."""
+
+    summary: Annotated[str | None, Field(description="A model's words; null where none was asked or answered.")] = None
+
+    @property
+    def gravest(self) -> Severity | None:
+        """The severity of the gravest finding."""
+        found = {finding.severity for finding in self.findings}
+        return next((severity for severity in SEVERITIES if severity in found), None)
+
+    def headline(self) -> dict[str, str | int]:
+        """Return what a list says about it."""
+        return {"findings": len(self.findings) + self.findings_left_off, "gravest": self.gravest or "none"}
