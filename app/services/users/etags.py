@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 
-ANY = None
-"""What `*` stands for: whatever version there is."""
+_TAG = r'(W/)?"[!#-~]*"'
+FORM = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+"""What both headers may hold: any, or some ETags."""
 
-_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-FORM = re.compile(rf"\*|{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
-"""What both headers may hold."""
-
-_VERSION = re.compile(r'(W/)?"([1-9][0-9]{0,9})"')
+_VERSION = re.compile(r'(W/)?"([1-9][0-9]{0,8})"')
 
 
 def etag(version: int) -> str:
@@ -19,8 +16,8 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def versions(header: str, *, weak: bool = False) -> frozenset[int] | None:
-    """Return the versions that a header of the `FORM` names, `ANY` for `*`; weak tags count where that is said."""
-    if header == "*":
-        return ANY
+def versions(header: str | None, *, weak: bool = False) -> frozenset[int] | None:
+    """Return the versions that a header names, nothing for any of them; weak tags count where that is said."""
+    if header in (None, "*"):
+        return None
     return frozenset(int(number) for mark, number in _VERSION.findall(header) if weak or not mark)

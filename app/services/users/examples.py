@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.core.problems import documented
+from app.services.users.etags import FORM
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -54,7 +55,7 @@ MATCHING: dict[str, Any] = {
             "in": "header",
             "required": True,
             "description": "The ETag that the user had when it was read, or `*` for any.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": FORM},
             "example": '"1"',
         }
     ]

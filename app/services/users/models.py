@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 LONGEST_PAGE = 100
 
-# No control characters, line separators or overrides of the direction: they make one name look like another.
-_CHARACTER = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-PLAIN = rf"^{_CHARACTER}*$"
+# Control characters, line separators and overrides of the direction make one name look like another.
+_HIDDEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+PLAIN = rf"^[^{_HIDDEN}]*$"
+_VISIBLE = rf"^[^{_HIDDEN}]*[^\s{_HIDDEN}][^{_HIDDEN}]*$"
 
 
 def _composed(text: str) -> str:
@@ -23,12 +24,12 @@ def _composed(text: str) -> str:
 def _email(text: str) -> str:
     from email_validator import validate_email  # noqa: PLC0415 reading needs it not
 
-    return validate_email(text, check_deliverability=False).normalized
+    return validate_email(text, check_deliverability=False, strict=True).normalized
 
 
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_VISIBLE),
     AfterValidator(_composed),
     Field(description="How the user is called.", examples=["Ada Example"]),
 ]

@@ -18,7 +18,6 @@ from app.services.users.models import UserValues
 from app.services.users.tables import User
 
 _THERE = User.deleted_at.is_(None)
-_INTEGER = 2**31 - 1
 
 
 class EmailTakenError(Exception):
@@ -138,7 +137,7 @@ async def _update(
 ) -> User | None:
     statement = update(User).where(User.id == user_id, _THERE if there else User.deleted_at.is_not(None))
     if versions is not None:
-        statement = statement.where(User.version.in_([version for version in versions if version <= _INTEGER]))
+        statement = statement.where(User.version.in_(versions))
     statement = statement.values(
         **columns, version=User.version + 1, updated_at=func.now(), updated_by=actor
     ).returning(User)

@@ -15,7 +15,7 @@ from app.core.problems import InvalidField, ProblemError
 from app.services.users import examples, repository
 from app.services.users.cursors import FORM as CURSOR_FORM
 from app.services.users.cursors import Cursor
-from app.services.users.etags import FORM as TAGS_FORM
+from app.services.users.etags import FORM as TAGS
 from app.services.users.etags import etag, versions
 from app.services.users.models import LONGEST_PAGE, PLAIN, User, UserChanges, UserPage, UserValues
 from app.services.users.repository import Creation, EmailTakenError, KeyReusedError
@@ -34,10 +34,12 @@ Key = Annotated[
         description="A text of your own; repeating a request with it creates no second user.",
     ),
 ]
+Tags = Annotated[str | None, Header(alias="If-Match", pattern=TAGS, description="An ETag: deletes that version only.")]
 # In the document it is required, and its absence has a status of its own.
-IfMatch = Annotated[str | None, Header(alias="If-Match", include_in_schema=False)]
-IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description="An ETag: answers 304 when it has not changed.")
+RequiredTags = Annotated[str | None, Header(alias="If-Match", pattern=TAGS, include_in_schema=False)]
+KnownTags = Annotated[
+    str | None,
+    Header(alias="If-None-Match", pattern=TAGS, description="An ETag: answers 304 when it has not changed."),
 ]
 
 
@@ -84,14 +86,14 @@ def _add_collection(routes: APIRouter, database: Database) -> None:
 
 def _add_reading(routes: APIRouter, database: Database) -> None:
     @routes.get("/{user_id}", operation_id="get_user", responses=examples.read(), response_model=User)
-    async def get_user(user_id: UUID, response: Response, if_none_match: IfNoneMatch = None) -> User | Response:
+    async def get_user(user_id: UUID, response: Response, if_none_match: KnownTags = None) -> User | Response:
         """Get a user."""
-        known = _versions("If-None-Match", if_none_match, weak=True) if if_none_match else frozenset[int]()
         async with database.read() as session:
             row = await repository.get(session, user_id)
         if row is None:
             raise _missing(user_id)
-        if known is None or row.version in known:
+        known = versions(if_none_match, weak=True)
+        if if_none_match and (known is None or row.version in known):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag(row.version)})
         return _shown(row, response)
 
@@ -101,10 +103,9 @@ def _add_changing(routes: APIRouter, database: Database) -> None:
         if if_match is None:
             detail = "Say which version this changes: send the ETag that you got in the header If-Match."
             raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, detail)
-        wanted = _versions("If-Match", if_match)
         try:
             async with database.write() as session:
-                row = await repository.change(session, user_id, wanted, values, _actor())
+                row = await repository.change(session, user_id, versions(if_match), values, _actor())
                 if row is None:
                     raise await _stale(session, user_id)
         except EmailTakenError:
@@ -114,14 +115,14 @@ def _add_changing(routes: APIRouter, database: Database) -> None:
     @routes.put(
         "/{user_id}", operation_id="replace_user", responses=examples.changed(), openapi_extra=examples.MATCHING
     )
-    async def replace_user(user_id: UUID, values: Values, response: Response, if_match: IfMatch = None) -> User:
+    async def replace_user(user_id: UUID, values: Values, response: Response, if_match: RequiredTags = None) -> User:
         """Replace what is said of a user, if it is still as it was read."""
         return await changed(user_id, values.model_dump(), if_match, response)
 
     @routes.patch(
         "/{user_id}", operation_id="update_user", responses=examples.changed(), openapi_extra=examples.MATCHING
     )
-    async def update_user(user_id: UUID, changes: Changes, response: Response, if_match: IfMatch = None) -> User:
+    async def update_user(user_id: UUID, changes: Changes, response: Response, if_match: RequiredTags = None) -> User:
         """Change some of what is said of a user, if it is still as it was read."""
         return await changed(user_id, changes.model_dump(exclude_unset=True), if_match, response)
 
@@ -130,19 +131,15 @@ def _add_deleting(routes: APIRouter, database: Database) -> None:
     @routes.delete(
         "/{user_id}", operation_id="delete_user", status_code=HTTPStatus.NO_CONTENT, responses=examples.deleted()
     )
-    async def delete_user(
-        user_id: UUID,
-        if_match: Annotated[
-            str | None, Header(alias="If-Match", description="An ETag: deletes that version only.")
-        ] = None,
-    ) -> None:
+    async def delete_user(user_id: UUID, if_match: Tags = None) -> None:
         """Delete a user, whose e-mail address is free from then on. Once more, it changes nothing."""
-        wanted = _versions("If-Match", if_match) if if_match else None
         async with database.write() as session:
-            row = await repository.delete(session, user_id, wanted, _actor())
-            if row is None and (await repository.get(session, user_id, deleted=True)) is None:
+            if await repository.delete(session, user_id, versions(if_match), _actor()):
+                return
+            there = await repository.get(session, user_id, deleted=True)
+            if there is None:
                 raise _missing(user_id)
-            if row is None and (there := await repository.get(session, user_id)):
+            if there.deleted_at is None:
                 raise _changed(there)
 
     @routes.post("/{user_id}/restore", operation_id="restore_user", responses=examples.restored())
@@ -167,13 +164,6 @@ def _actor() -> str:
     exchange = current.get()
     kind, _, name = (exchange.client if exchange else "").partition(":")
     return name if kind == "key" else "anonymous"
-
-
-def _versions(header: str, value: str, *, weak: bool = False) -> frozenset[int] | None:
-    if not TAGS_FORM.fullmatch(value):
-        error = InvalidField(field=f"header.{header}", message='this is no ETag in its quotes, as in "1", and no *')
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "1 part of the request cannot be used.", [error])
-    return versions(value, weak=weak)
 
 
 async def _stale(session: ReadSession, user_id: UUID) -> ProblemError:
