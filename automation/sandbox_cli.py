@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -20,6 +22,8 @@ from automation.toolchain import pulumi_binary
 from sandbox.control import faults, signals
 from sandbox.control.account import Account, Resource, reset
 from sandbox.control.errors import AccountError, Refusal
+from sandbox.data import client as data_services
+from sandbox.data.errors import DataError
 
 sandbox = typer.Typer(no_args_is_help=True, help="Look into the sandbox's account, and disturb it on purpose.")
 fault = typer.Typer(no_args_is_help=True, help="Faults on request: what goes wrong, where, and at which call.")
@@ -66,10 +70,38 @@ def env(
 
 @sandbox.command()
 def stop() -> None:
-    """Stop what `sandbox env` left running; the account stays."""
+    """Stop what `sandbox env` left running, and the data services; the account and all data stay."""
     with _explained():
-        stopped = background.stop(find_project())
-    typer.echo("Stopped." if stopped else "Nothing was running.")
+        project = find_project()
+        stopped = [background.stop(project), data_services.stop(project.sandbox)]
+    typer.echo("Stopped." if any(stopped) else "Nothing was running.")
+
+
+@sandbox.command()
+def data(as_json: Json = False) -> None:
+    """Start the data services, unless they run, and tell where they are."""
+    with _explained():
+        services = data_services.start(find_project().sandbox)
+    if as_json:
+        _document(services)
+        return
+    typer.echo(f"AWS_ENDPOINT_URL={services['endpoint']}")
+    for database in services["databases"]:
+        where = f"127.0.0.1:{database['port']}/{database['database']}"
+        typer.echo(f"{database['identifier']}  PostgreSQL {database['version']} at {where}")
+        typer.echo(f"  log: {database['log']}")
+    for name, problem in services["problems"].items():
+        typer.echo(f"{name}: {problem}")
+
+
+@sandbox.command()
+def psql(name: Annotated[str, typer.Argument(help="A part of the database's identifier.")] = "") -> None:
+    """Open a database in psql, as its master user."""
+    from sandbox.data import console  # noqa: PLC0415 - no other command needs it
+
+    with _explained():
+        command, environ = console.psql(find_project().sandbox, name)
+    os.execve(command[0], command, environ)  # noqa: S606 - there is no shell to avoid
 
 
 @sandbox.command()
@@ -99,6 +131,8 @@ def reset_account(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not 
         if not yes and not typer.confirm("Forget everything in the sandbox, of all stacks?"):
             raise UserError("Nothing was changed.", code=Exit.DONE)
         background.stop(project)
+        data_services.stop(project.sandbox)
+        shutil.rmtree(project.sandbox / "data", ignore_errors=True)
         aside = reset(project.sandbox)
         _forget_states(project)
     typer.echo("The sandbox is empty." + (f" The damaged file is now {aside}." if aside else ""))
@@ -181,7 +215,7 @@ def _explained() -> Iterator[None]:
     except UserError as error:
         Console(stderr=True, highlight=False).print(render.problem(error.message, error.hint))
         raise typer.Exit(error.code) from None
-    except (AccountError, Refusal) as error:
+    except (AccountError, DataError, Refusal) as error:
         Console(stderr=True, highlight=False).print(render.problem(str(error)))
         raise typer.Exit(Exit.USAGE) from None
 

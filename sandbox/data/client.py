@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sandbox.control.store import FILE_NAME
 from sandbox.data.address import CONTROL, Address
 from sandbox.data.errors import DataError
+from sandbox.data.processes import Records
 
 _START_SECONDS = 120
 _ANSWER_SECONDS = 600
@@ -28,9 +32,12 @@ def start(account: Path) -> dict[str, Any]:
         DataError: They did not start; the message says why.
 
     """
+    if not (account / FILE_NAME).exists():
+        message = "The sandbox's account is empty. Bring a stack up first: modeshift up --stack dev"
+        raise DataError(message)
     known = running(account)
     if known is not None:
-        return _ask(known, "sync")
+        return _ask(known, "start")
     log = account / "data" / "log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     began = log.stat().st_size if log.exists() else 0
@@ -47,7 +54,7 @@ def start(account: Path) -> dict[str, Any]:
     while time.monotonic() < deadline:
         known = running(account)
         if known is not None:
-            return _ask(known, "sync")
+            return _ask(known, "start")
         # With 0 it has left the work to another one, which is on its way.
         if process.poll() not in (None, 0):
             break
@@ -76,7 +83,7 @@ def sync(account: Path) -> dict[str, Any] | None:
     known = running(account)
     if known is None:
         return None
-    answer = _ask(known, "sync")
+    answer = _ask(known, "changed")
     if answer["ends"]:
         _wait(lambda: not _lives(known.pid))
     return answer
@@ -89,13 +96,16 @@ def describe(account: Path) -> dict[str, Any] | None:
 
 
 def stop(account: Path) -> bool:
-    """End the data services of an account, whose data stays; return whether they ran."""
+    """End the data services of an account, whose data stays; return whether any ran."""
     known = running(account)
     if known is None:
-        return False
+        # One that was killed may have left some behind.
+        return Records(account / "data" / "postgres" / "processes").end_all()
     with suppress(OSError, http.client.HTTPException):
-        _ask(known, "stop")
+        _ask(known, "stop", _STOP_SECONDS)
     _wait(lambda: not _lives(known.pid))
+    if _lives(known.pid):
+        os.kill(known.pid, signal.SIGKILL)
     return True
 
 

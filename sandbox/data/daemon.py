@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # Queues and buckets are in every stack; on their own they are no reason to stay. What is in them is kept.
-_REASONS = {INSTANCE, PIPE, SCHEDULE, "aws:dynamodb/table:Table", "aws:secretsmanager/secret:Secret"}
+_REASONS = {
+    INSTANCE,
+    PIPE,
+    SCHEDULE,
+    "aws:dynamodb/table:Table",
+    "aws:s3/bucketNotification:BucketNotification",
+    "aws:secretsmanager/secret:Secret",
+    "aws:sns/topic:Topic",
+}
 _TURN = 0.2
 _LOG = logging.getLogger(__name__)
 
@@ -79,15 +87,22 @@ class Daemon:
         try:
             job, answer = self._jobs.get(timeout=_TURN)
         except queue.Empty:
-            self._databases.mend()
-            self._feeds.turn()
-            self._services.keep()
+            self._rest()
             return
         try:
             answer.set_result(job())
         except Exception as problem:  # noqa: BLE001 - whoever asked is told; the rest goes on
             _LOG.exception("A request failed")
             answer.set_exception(problem)
+
+    def _rest(self) -> None:
+        """Do what is due when nobody asks for anything."""
+        for task in (self._databases.mend, self._feeds.turn, self._services.keep):
+            try:
+                task()
+            except Exception:  # noqa: BLE001 - one of them must not end the others
+                _LOG.exception("Something due did not work")
+                time.sleep(_TURN)
 
     def _bring_about(self) -> dict[str, Any]:
         """Make everything as the account has it; end when there is no reason to stay."""
@@ -106,7 +121,8 @@ class Daemon:
             _LOG.error("%s: %s", name, problem)
         return self._describe()
 
-    def _sync(self) -> dict[str, Any]:
+    def _changed(self) -> dict[str, Any]:
+        """Follow a change of the account, which may have taken the last reason to stay."""
         answer = self._bring_about()
         account = Account(self._account)
         self._stopping = not _REASONS & account.summary().keys()
@@ -135,7 +151,12 @@ class Daemon:
         name = path.removeprefix(CONTROL)
         if name == "ping":
             return _reply(respond, "200 OK", {})
-        jobs: dict[str, Job] = {"describe": self._describe, "stop": self._stop, "sync": self._sync}
+        jobs: dict[str, Job] = {
+            "changed": self._changed,
+            "describe": self._describe,
+            "start": self._bring_about,
+            "stop": self._stop,
+        }
         if name not in jobs:
             return _reply(respond, "404 Not Found", {"problem": f"There is no {name}."})
         try:

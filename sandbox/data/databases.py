@@ -114,8 +114,10 @@ class Databases:
         return [
             {
                 **{name: database.facts[name] for name in ("identifier", "address", "database", "user", "secret")},
+                "id": database.folder.name,
                 "version": database.cluster.version,
                 "port": database.port,
+                "inner": database.cluster.port,
                 "pid": database.cluster.pid,
                 "log": str(database.cluster.log),
                 "psql": str(database.cluster.psql),

@@ -156,24 +156,38 @@ def _addresses(account: Path, services: Mapping[str, Any]) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
 
 
-def _value(endpoint: str, name: str, reference: str) -> str:
-    """Return what a reference as ECS writes them refers to: `arn`, `arn:KEY` or `arn:KEY:STAGE:VERSION`."""
+def secret_value(endpoint: str, arn: str) -> str:
+    """Return the current value of a secret.
+
+    Raises:
+        DataError: It has none.
+
+    """
     import boto3  # noqa: PLC0415 - slow to load
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    parts = reference.split(":")
-    arn, key = ":".join(parts[:_ARN_PARTS]), (parts[_ARN_PARTS:] or [""])[0]
     manager = boto3.client(
         "secretsmanager",
-        region_name=parts[3],
+        region_name=arn.split(":")[3],
         endpoint_url=endpoint,
         aws_access_key_id="sandbox",
         aws_secret_access_key="sandbox",  # noqa: S106 - signs for a server that checks nothing
     )
     try:
-        text = manager.get_secret_value(SecretId=arn)["SecretString"]
+        return str(manager.get_secret_value(SecretId=arn)["SecretString"])
+    except (ClientError, KeyError):
+        message = f"The secret {arn} has no value."
+        raise DataError(message) from None
+
+
+def _value(endpoint: str, name: str, reference: str) -> str:
+    """Return what a reference as ECS writes them refers to: `arn`, or `arn:KEY` and what may follow."""
+    parts = reference.split(":")
+    arn, key = ":".join(parts[:_ARN_PARTS]), (parts[_ARN_PARTS:] or [""])[0]
+    try:
+        text = secret_value(endpoint, arn)
         return str(json.loads(text)[key]) if key else text
-    except (ClientError, KeyError, ValueError):
+    except (DataError, KeyError, ValueError):
         message = f"{name} cannot be had: the secret {arn} has no value" + (f" for {key}." if key else ".")
         raise DataError(message) from None
 

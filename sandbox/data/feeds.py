@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Callable, Iterable
@@ -113,6 +114,12 @@ def _record(record: dict[str, Any], region: str, stream: str) -> str:
     made = change["ApproximateCreationDateTime"]
     if isinstance(made, datetime):
         change["ApproximateCreationDateTime"] = int(made.replace(tzinfo=UTC).timestamp())
-    return json.dumps(
-        {**record, "eventVersion": "1.1", "awsRegion": region, "dynamodb": change, "eventSourceARN": stream}
-    )
+    told = {**record, "eventVersion": "1.1", "awsRegion": region, "dynamodb": change, "eventSourceARN": stream}
+    return json.dumps(told, default=_in_base64)
+
+
+def _in_base64(value: object) -> str:
+    """Return binary values as DynamoDB writes them."""
+    if not isinstance(value, bytes):
+        raise TypeError(type(value))
+    return base64.b64encode(value).decode()

@@ -109,13 +109,15 @@ class Records:
         """Forget a program that has ended."""
         self._file(name).unlink(missing_ok=True)
 
-    def end_all(self) -> None:
-        """End every program on record that still runs."""
-        for file in sorted(self._folder.glob("*.json")):
-            process = _recorded(file)
-            if process is not None:
-                _end_other(process)
+    def end_all(self) -> bool:
+        """End every program on record that still runs; return whether any did."""
+        files = sorted(self._folder.glob("*.json"))
+        left = [process for file in files if (process := _recorded(file)) is not None]
+        for process in left:
+            _end_other(process)
+        for file in files:
             file.unlink(missing_ok=True)
+        return bool(left)
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.json"
