@@ -14,8 +14,6 @@ PYTHON_VERSION: Final = "3.13"
 
 # The runtime is Amazon Linux 2023, with glibc 2.34: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 _PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34"}
-_ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}
-_NATIVE_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".dll"}
 _RELOCK: Final = "Write the lock anew with `make lock`, or take back the change to requirements/app.txt."
 
 # What uv says, what it means, and the way out. The first match wins: the order is from specific to general.
@@ -76,25 +74,6 @@ def install(lock: Path, target: Path, architecture: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=lock.parent)
     if done.returncode:
         raise _explained(done.stderr)
-
-
-def check_native(root: Path, architecture: str) -> None:
-    """Refuse compiled files that Lambda could not load."""
-    wanted = _ELF_MACHINES[architecture]
-    names = {machine: name for name, machine in _ELF_MACHINES.items()}
-    for path in sorted(root.rglob("*")):
-        if path.is_symlink() or not path.is_file():
-            continue
-        with path.open("rb") as file:
-            head = file.read(20)
-        is_elf = head.startswith(b"\x7fELF")
-        if not is_elf and path.suffix not in _NATIVE_SUFFIXES:
-            continue
-        machine = int.from_bytes(head[18:20], "little") if is_elf else None
-        if machine != wanted:
-            found = names.get(machine, f"ELF machine {machine}") if machine is not None else "no Linux binary"
-            message = f"{path.relative_to(root).as_posix()} is built for {found}, the function runs on {architecture}."
-            raise BundleError(message, "Choose a version of its package that has a wheel for that architecture.")
 
 
 def _uv() -> str:
