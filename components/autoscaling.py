@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
@@ -11,11 +12,11 @@ import pulumi_aws as aws
 from components.base import Component
 from components.service import Scaling, ScalingStep
 
+if TYPE_CHECKING:
+    from pulumi_aws.appautoscaling import PolicyTargetTrackingScalingPolicyConfigurationArgsDict as Tracking
+
 _NAMESPACE = "ecs"
 _DIMENSION = "ecs:service:DesiredCount"
-
-Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs
-"""Which metric a policy keeps at which value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +87,17 @@ class Autoscaling:
     ) -> None:
         if value is None:
             return
-        specification = (
-            aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs(
-                predefined_metric_type=metric, resource_label=label
-            )
-        )
-        configuration = Tracking(
-            target_value=value,
-            predefined_metric_specification=specification,
-            scale_out_cooldown=self._scaling.scale_out_cooldown,
-            scale_in_cooldown=self._scaling.scale_in_cooldown,
-        )
+        configuration: Tracking = {
+            "target_value": value,
+            "predefined_metric_specification": {"predefined_metric_type": metric},
+            "scale_out_cooldown": self._scaling.scale_out_cooldown,
+            "scale_in_cooldown": self._scaling.scale_in_cooldown,
+        }
+        if label is not None:
+            configuration["predefined_metric_specification"] = {
+                "predefined_metric_type": metric,
+                "resource_label": label,
+            }
         tracking(self._parent, suffix, self._target, configuration)
 
     def _schedule(self) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pulumi
-import pulumi_aws as aws
 
-from components.autoscaling import ScaledService, Tracking, scalable_target, tracking
+from components.autoscaling import ScaledService, scalable_target, tracking
 from components.base import Component
 from components.worker import WorkerScaling
 
-_Specification = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs
-_Metric = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgs
-_Stat = (
-    aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatArgs
-)
-_Source = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricArgs  # noqa: E501 - the SDK's name
-_Dimension = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArgs  # noqa: E501 - the SDK's name
+if TYPE_CHECKING:
+    from pulumi_aws.appautoscaling import (
+        PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgsDict as Metric,
+    )
 
 # A message under way counts as much as one that waits: the task that has it is not one too many.
 _COUNTED = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
@@ -53,41 +50,45 @@ def scale_by_backlog(
         for position, queue in enumerate(queue_names)
         for letter, metric in zip("wu", _COUNTED, strict=True)
     ]
-    running = _metric(
-        "tasks",
-        *(("ECS/ContainerInsights", "RunningTaskCount") if insights else ("AWS/ECS", "CPUUtilization")),
-        {"ClusterName": service.cluster_name, "ServiceName": service.service_name},
-        "Average" if insights else "SampleCount",
+    tasks: dict[str, pulumi.Input[str]] = {"ClusterName": service.cluster_name, "ServiceName": service.service_name}
+    running = (
+        _metric("tasks", "ECS/ContainerInsights", "RunningTaskCount", tasks, "Average")
+        if insights
+        else _metric("tasks", "AWS/ECS", "CPUUtilization", tasks, "SampleCount")
     )
     target = scalable_target(parent, service, fewest=scaling.min, most=scaling.max)
     # A sum goes over what there is: a queue that nobody used yet has no metrics. Without tasks one message is too many.
-    messages = ", ".join(metric.id for metric in counted)
-    expression = f"SUM([{messages}]) / IF(tasks > 0, tasks, 1 / {scaling.backlog + 1})"
+    expression = (
+        f"SUM([{', '.join(str(metric['id']) for metric in counted)}]) / IF(tasks > 0, tasks, 1 / {scaling.backlog + 1})"
+    )
     tracking(
         parent,
         "backlog",
         target,
-        Tracking(
-            target_value=scaling.backlog,
-            customized_metric_specification=_Specification(
-                metrics=[
+        {
+            "target_value": scaling.backlog,
+            "customized_metric_specification": {
+                "metrics": [
                     *counted,
                     running,
-                    _Metric(id="backlog", expression=expression, label="Messages for each task", return_data=True),
+                    {"id": "backlog", "expression": expression, "label": "Messages for each task", "return_data": True},
                 ]
-            ),
-            scale_out_cooldown=scaling.scale_out_cooldown,
-            scale_in_cooldown=scaling.scale_in_cooldown,
-        ),
+            },
+            "scale_out_cooldown": scaling.scale_out_cooldown,
+            "scale_in_cooldown": scaling.scale_in_cooldown,
+        },
     )
 
 
 def _metric(
     name: str, namespace: str, metric: str, dimensions: Mapping[str, pulumi.Input[str]], statistic: str
-) -> _Metric:
-    source = _Source(
-        namespace=namespace,
-        metric_name=metric,
-        dimensions=[_Dimension(name=key, value=value) for key, value in dimensions.items()],
-    )
-    return _Metric(id=name, metric_stat=_Stat(metric=source, stat=statistic), return_data=False)
+) -> Metric:
+    named = [{"name": key, "value": value} for key, value in dimensions.items()]
+    return {
+        "id": name,
+        "metric_stat": {
+            "metric": {"namespace": namespace, "metric_name": metric, "dimensions": named},
+            "stat": statistic,
+        },
+        "return_data": False,
+    }

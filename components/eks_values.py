@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 
 from components.links import referenced_environment
-from components.service import Architecture, ImageArtifact, ServiceArgs, Size
+from components.service import Architecture, ImageArtifact, ServiceArgs, Size, WorkloadArgs
+from components.worker import ALIVE, GIVING_BACK, WorkerArgs
 
 ARCHITECTURES: Mapping[Architecture, str] = {"arm64": "arm64", "x86_64": "amd64"}
 """What Kubernetes calls a processor."""
@@ -19,6 +20,7 @@ _UNITS = 1024
 _MILLI = 1000
 _SHORTEST_TIMEOUT = 20
 _METADATA = "169.254.169.254/32"
+_ANYWHERE = {"anywhere": {"cidrs": ["0.0.0.0/0"], "except": [_METADATA]}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,25 +44,56 @@ def values(
     A pod gets what it asks for and no more, so that its size means what it means elsewhere. It may be reached from the
     network, where the load balancer is, and may reach everything but the metadata of its node.
     """
+    return {
+        **_common(args, image, rollout),
+        "args": list(image.command),
+        "port": args.port,
+        "healthPath": args.health_path,
+        **_count(args),
+        "timeoutSeconds": max(args.timeout, _SHORTEST_TIMEOUT),
+        "networkPolicy": {
+            "ingress": {"load-balancer": {"cidrs": [network_cidr]}},
+            "egress": _ANYWHERE,
+        },
+        "targetGroupBinding": {"enabled": True, "targetGroupARN": target_group_arn},
+        "resourceQuota": {"hard": _quota(args.scaling.max, args.size, rollout, testing=1)},
+    }
+
+
+def worker_values(args: WorkerArgs, image: ImageArtifact, *, rollout: PodRollout) -> dict[str, Any]:
+    """Return the values of a worker alone, which nobody may reach."""
+    scaling = args.scaling
+    fewest, most = max(1, scaling.min), max(1, scaling.max)
+    return {
+        **_common(args, image, rollout),
+        "server": {"enabled": False},
+        "worker": {
+            "command": list(image.entry_point),
+            "livenessCommand": list(ALIVE),
+            "autoscaling": {
+                "enabled": True,
+                "minReplicas": fewest,
+                "maxReplicas": most,
+                "targetCPUUtilizationPercentage": scaling.cpu_percent,
+                "scaleUpCooldownSeconds": scaling.scale_out_cooldown,
+                "scaleDownCooldownSeconds": scaling.scale_in_cooldown,
+            },
+        },
+        "timeoutSeconds": args.timeout + GIVING_BACK,
+        "networkPolicy": {"egress": _ANYWHERE},
+        "resourceQuota": {"hard": _quota(most, args.size, rollout, testing=0)},
+    }
+
+
+def _common(args: WorkloadArgs, image: ImageArtifact, rollout: PodRollout) -> dict[str, Any]:
     repository, _, digest = image.reference.partition("@")
     return {
         "image": {"repository": repository, "digest": digest},
         "architecture": ARCHITECTURES[args.architecture],
-        "args": list(image.command),
         "env": referenced_environment(args),
-        "port": args.port,
-        "healthPath": args.health_path,
-        **_count(args),
         "resources": {"requests": _amounts(args.size), "limits": _amounts(args.size)},
         "rollout": {"maxSurge": f"{rollout.surge_percent}%"},
         "startupSeconds": rollout.startup_seconds,
-        "timeoutSeconds": max(args.timeout, _SHORTEST_TIMEOUT),
-        "networkPolicy": {
-            "ingress": {"load-balancer": {"cidrs": [network_cidr]}},
-            "egress": {"anywhere": {"cidrs": ["0.0.0.0/0"], "except": [_METADATA]}},
-        },
-        "targetGroupBinding": {"enabled": True, "targetGroupARN": target_group_arn},
-        "resourceQuota": {"hard": _quota(args, rollout)},
     }
 
 
@@ -90,11 +123,11 @@ def _millicores(size: Size) -> int:
     return size.cpu * _MILLI // _UNITS
 
 
-def _quota(args: ServiceArgs, rollout: PodRollout) -> dict[str, str]:
-    """Return what the namespace may use: the most pods there can be during a rollout, and one that tests them."""
-    pods = args.scaling.max + math.ceil(args.scaling.max * rollout.surge_percent / 100) + 1
-    cores = str(math.ceil(pods * _millicores(args.size) / _MILLI))
-    memory = f"{pods * args.size.memory}Mi"
+def _quota(most: int, size: Size, rollout: PodRollout, *, testing: int) -> dict[str, str]:
+    """Return what the namespace may use: the most pods there can be during a rollout, and those that test them."""
+    pods = most + math.ceil(most * rollout.surge_percent / 100) + testing
+    cores = str(math.ceil(pods * _millicores(size) / _MILLI))
+    memory = f"{pods * size.memory}Mi"
     return {
         "pods": str(pods),
         "requests.cpu": cores,

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from components.eks_cluster import EksCluster
-from components.eks_service import CHART, EksService
+from components.eks_release import CHART
+from components.eks_service import EksService
 from components.eks_traffic import probe_value
 from components.eks_values import PodRollout, values
 from components.fargate_traffic import PROBE_HEADER, HealthCheck, probe_priority
