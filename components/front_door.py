@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +15,8 @@ from components.domain import Alias, Domain, DomainName
 from components.http_api import HttpApi, PrivateLink, Throttle
 from components.load_balancer import LoadBalancer, access_log_bucket
 from components.network import Network
-from components.rest_api import Behind, RestApi, RestRoute
+from components.rest_api import CacheSize, Client, RestApi
+from components.rest_definition import Behind, RestRoute
 
 Kind = Literal["http-api", "rest-api", "alb"]
 
@@ -26,7 +28,8 @@ class FrontDoorArgs:
     `containers`: some service is reached by address. `throttle` limits an API; `idle_timeout` is the seconds
     without a byte after which a load balancer closes a connection. `access_logs` go to a log group for an API and to a
     bucket for a load balancer. `deletion_protection` keeps a public load balancer, and its bucket, from being deleted.
-    `web_acl_arn` is a regional web ACL that looks at every request; WAF attaches none to an HTTP API.
+    `web_acl_arn` is a regional web ACL that looks at every request; WAF attaches none to an HTTP API. `clients` and
+    `cache_gb` are a REST API's alone: who has a key, and the size of its cache.
     """
 
     kind: Kind = "http-api"
@@ -39,6 +42,8 @@ class FrontDoorArgs:
     deletion_protection: bool = False
     idle_timeout: int = 60
     web_acl_arn: pulumi.Input[str] | None = None
+    clients: Mapping[str, Client] = field(default_factory=dict)
+    cache_gb: CacheSize | None = None
 
 
 class FrontDoor(Component):
@@ -129,6 +134,8 @@ class FrontDoor(Component):
             self.name,
             routes=self._rest_routes,
             throttle=args.throttle,
+            clients=args.clients,
+            cache_gb=args.cache_gb,
             own_endpoint=self._domain is None,
             access_logs=args.access_logs,
             log_retention_days=args.log_retention_days,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -13,17 +15,13 @@ import pulumi_aws as aws
 from components.api_logs import access_log_group
 from components.base import Component
 from components.http_api import Throttle
-from components.load_balancer import LoadBalancer
+from components.rest_definition import BINARY_TYPES, TLS_POLICY, RestRoute, cached, definition, validates
 from components.service import LambdaTarget
 
 STAGE = "live"
 """The API's one stage. AWS puts it first in the path of the API's own address."""
 
-LONGEST_INTEGRATION = 29
-"""Seconds after which a REST API gives up, unless the account's quota was raised."""
-
-_TLS_POLICY = "SecurityPolicy_TLS13_1_2_2021_06"
-_EVERY_TYPE = ["*/*"]
+_EVERY_TYPE = ("*/*",)
 _ACCESS_LOG = json.dumps(
     {
         "requestId": "$context.requestId",
@@ -45,27 +43,16 @@ _ACCESS_LOG = json.dumps(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Behind:
-    """The internal load balancer that a REST API reaches by a VPC link."""
-
-    load_balancer: LoadBalancer
-    link_id: pulumi.Output[str]
+CacheSize = Literal["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"]
+Quota = tuple[int, Literal["DAY", "WEEK", "MONTH"]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestRoute:
-    """One service's part of a REST API: all requests whose path starts with `path`.
+class Client:
+    """Somebody who calls an API with a key: requests per second, how many at once, and how many in a period."""
 
-    `target` is the function that answers them, or the load balancer that knows who does. They are sent there once
-    everything in `ready` is there.
-    """
-
-    name: str
-    path: str
-    target: LambdaTarget | Behind
-    timeout: int
-    ready: Sequence[pulumi.Resource] = ()
+    throttle: Throttle = field(default_factory=lambda: Throttle(rate=50, burst=100))
+    quota: Quota | None = None
 
 
 class RestApi(Component):
@@ -75,11 +62,15 @@ class RestApi(Component):
     deployment, a copy that AWS makes of it: each new definition gets one, made when everything it leads to is there,
     and the stage turns to it at once. Id and stage, and so the URL, never change while it stands.
 
-    Paths below a route are handed on unread: requests are validated by the service, which knows its own document.
+    Paths below a route are handed on unread, but for the operations that a service names: their bodies are held to a
+    JSON schema, and their answers may be kept in a cache. What the API refuses itself it says as problem+json, as the
+    services do. Routes that need a key take those of `clients`; a client has one key for the whole API, made by AWS and
+    read by `aws apigateway get-api-key --include-value`.
 
     A log needs a role that AWS has once for an account and region; the bootstrap program sets it (docs/bootstrap.md).
 
-    Cost: 3.50 USD per million requests, nothing when idle; logs 0.50 per GB (AWS price list: AmazonApiGateway).
+    Cost: 3.50 USD per million requests, nothing when idle; logs 0.50 per GB; a cache of 0.5 GB 14.60 a month, of 1.6 GB
+    27.74 (AWS price list: AmazonApiGateway).
     """
 
     def __init__(
@@ -88,6 +79,8 @@ class RestApi(Component):
         *,
         routes: Sequence[RestRoute],
         throttle: Throttle,
+        clients: Mapping[str, Client] | None = None,
+        cache_gb: CacheSize | None = None,
         own_endpoint: bool = True,
         access_logs: bool = True,
         log_retention_days: int = 7,
@@ -99,7 +92,9 @@ class RestApi(Component):
         Args:
             name: Logical name; children are called after it.
             routes: What its paths lead to; at least one.
-            throttle: Its limits.
+            throttle: Its limits, for all callers together.
+            clients: Who may call what needs a key, by name, and how much.
+            cache_gb: Size of the cache for answers that say for how long they hold; unset, none.
             own_endpoint: Answer at the address that AWS gives; off for an API that has a name.
             access_logs: Record each request.
             log_retention_days: How long these records are kept.
@@ -108,16 +103,17 @@ class RestApi(Component):
 
         """
         super().__init__("RestApi", name, opts)
-        definition = pulumi.Output.json_dumps(_definition(name, routes), sort_keys=True)
+        clients = clients or {}
+        document = pulumi.Output.json_dumps(definition(name, routes), sort_keys=True)
         self.api = aws.apigateway.RestApi(
             self.child_name(),
-            body=definition,
+            body=document,
             endpoint_configuration=aws.apigateway.RestApiEndpointConfigurationArgs(types="REGIONAL"),
             disable_execute_api_endpoint=not own_endpoint,
-            # Bodies are never read as text here; without it, what is no text reaches services and callers as base64.
-            binary_media_types=_EVERY_TYPE,
+            # Without it, what is no text reaches services and callers as base64. Bodies that are looked at are text.
+            binary_media_types=BINARY_TYPES if validates(routes) else _EVERY_TYPE,
             # The basic mode looks at nothing but what the policy says; without a policy TLS 1.0 is enough.
-            security_policy=_TLS_POLICY,
+            security_policy=TLS_POLICY,
             endpoint_access_mode="BASIC",
             tags=self.tags(),
             opts=self.opts(),
@@ -128,7 +124,7 @@ class RestApi(Component):
         deployment = aws.apigateway.Deployment(
             self.child_name(),
             rest_api=self.api.id,
-            triggers={"definition": definition.apply(_digest), "ownEndpoint": str(own_endpoint).lower()},
+            triggers={"definition": document.apply(_digest), "ownEndpoint": str(own_endpoint).lower()},
             opts=self.opts(depends_on=[*self._permissions(routes), *(one for route in routes for one in route.ready)]),
         )
         self.stage = aws.apigateway.Stage(
@@ -136,6 +132,8 @@ class RestApi(Component):
             rest_api=self.api.id,
             deployment=deployment.id,
             stage_name=STAGE,
+            cache_cluster_enabled=None if cache_gb is None else True,
+            cache_cluster_size=cache_gb,
             xray_tracing_enabled=True,
             access_log_settings=None
             if log_group is None
@@ -143,17 +141,15 @@ class RestApi(Component):
             tags=self.tags(),
             opts=self.opts(),
         )
-        aws.apigateway.MethodSettings(
-            self.child_name(),
-            rest_api=self.api.id,
-            stage_name=self.stage.stage_name,
-            method_path="*/*",
-            settings=aws.apigateway.MethodSettingsSettingsArgs(
-                throttling_rate_limit=throttle.rate,
-                throttling_burst_limit=throttle.burst,
-            ),
-            opts=self.opts(),
-        )
+        limits = {"throttling_rate_limit": throttle.rate, "throttling_burst_limit": throttle.burst}
+        self._settings("*/*", aws.apigateway.MethodSettingsSettingsArgs(**limits))
+        for path, seconds in cached(routes) if cache_gb is not None else ():
+            remembered = aws.apigateway.MethodSettingsSettingsArgs(
+                **limits, caching_enabled=True, cache_ttl_in_seconds=seconds, cache_data_encrypted=True
+            )
+            self._settings(path, remembered)
+        for client, allowed in sorted(clients.items()):
+            self._client(client, allowed)
         # As the stage would have it, but known before the stage is there.
         region = aws.get_region_output(opts=pulumi.InvokeOptions(parent=self)).region
         suffix = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=self)).dns_suffix
@@ -161,6 +157,35 @@ class RestApi(Component):
             "https://", self.api.id, ".execute-api.", region, ".", suffix, f"/{STAGE}"
         )
         self.register_outputs({"url": self.url, "apiId": self.api.id})
+
+    def _settings(self, path: str, settings: aws.apigateway.MethodSettingsSettingsArgs) -> None:
+        aws.apigateway.MethodSettings(
+            self.child_name("" if path == "*/*" else _words(path)),
+            rest_api=self.api.id,
+            stage_name=self.stage.stage_name,
+            method_path=path,
+            settings=settings,
+            opts=self.opts(),
+        )
+
+    def _client(self, client: str, allowed: Client) -> None:
+        """Make the key of somebody who calls, and the plan that limits what is done with it."""
+        name, tags = self.child_name(client), self.tags(client)
+        key = aws.apigateway.ApiKey(name, description=f"Key of {client}.", tags=tags, opts=self.opts())
+        plan = aws.apigateway.UsagePlan(
+            name,
+            description=f"What {client} may do.",
+            api_stages=[aws.apigateway.UsagePlanApiStageArgs(api_id=self.api.id, stage=self.stage.stage_name)],
+            throttle_settings=aws.apigateway.UsagePlanThrottleSettingsArgs(
+                rate_limit=allowed.throttle.rate, burst_limit=allowed.throttle.burst
+            ),
+            quota_settings=None
+            if allowed.quota is None
+            else aws.apigateway.UsagePlanQuotaSettingsArgs(limit=allowed.quota[0], period=allowed.quota[1]),
+            tags=tags,
+            opts=self.opts(),
+        )
+        aws.apigateway.UsagePlanKey(name, key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id, opts=self.opts())
 
     def _permissions(self, routes: Sequence[RestRoute]) -> list[aws.lambda_.Permission]:
         return [
@@ -178,56 +203,9 @@ class RestApi(Component):
         ]
 
 
-def _digest(definition: str) -> str:
-    return hashlib.sha256(definition.encode()).hexdigest()
+def _digest(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _definition(name: str, routes: Sequence[RestRoute]) -> dict[str, object]:
-    """Return the OpenAPI document that AWS makes the API of."""
-    paths: dict[str, object] = {}
-    for route in routes:
-        base = route.path.rstrip("/")
-        paths[base or "/"] = {"x-amazon-apigateway-any-method": _method(route, base or "/")}
-        paths[f"{base}/{{proxy+}}"] = {
-            "x-amazon-apigateway-any-method": {
-                "parameters": [{"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}],
-                **_method(route, f"{base}/{{proxy}}", below=True),
-            }
-        }
-    return {
-        "openapi": "3.0.1",
-        "info": {"title": name, "version": "1"},
-        "paths": paths,
-        # Said here as well, since a definition overwrites what the API had.
-        "x-amazon-apigateway-security-policy": _TLS_POLICY,
-        "x-amazon-apigateway-endpoint-access-mode": "BASIC",
-    }
-
-
-def _method(route: RestRoute, path: str, *, below: bool = False) -> dict[str, object]:
-    target = route.target
-    return {
-        "responses": {"default": {"description": "What the service answers"}},
-        "x-amazon-apigateway-integration": {
-            **(_invoke(target) if isinstance(target, LambdaTarget) else _forward(target, path, below=below)),
-            "passthroughBehavior": "when_no_match",
-            "timeoutInMillis": min(route.timeout, LONGEST_INTEGRATION) * 1000,
-        },
-    }
-
-
-def _invoke(target: LambdaTarget) -> dict[str, object]:
-    return {"type": "aws_proxy", "httpMethod": "POST", "uri": target.invoke_arn}
-
-
-def _forward(target: Behind, path: str, *, below: bool) -> dict[str, object]:
-    parameters = {"requestParameters": {"integration.request.path.proxy": "method.request.path.proxy"}}
-    return {
-        "type": "http_proxy",
-        "httpMethod": "ANY",
-        "uri": pulumi.Output.concat("http://", target.load_balancer.load_balancer.dns_name, path),
-        "connectionType": "VPC_LINK",
-        "connectionId": target.link_id,
-        "integrationTarget": target.load_balancer.load_balancer.arn,
-        **(parameters if below else {}),
-    }
+def _words(path: str) -> str:
+    return "-".join(re.findall(r"[A-Za-z0-9]+", path)).lower()

@@ -13,7 +13,8 @@ from components.base import Component
 from components.fargate_traffic import PROBE_PRIORITIES
 from components.front_door import FrontDoor
 from components.load_balancer import LoadBalancer
-from components.rest_api import STAGE, RestRoute
+from components.rest_api import STAGE
+from components.rest_definition import Gate, RestRoute
 from components.service import IpTarget, LambdaTarget, Target, Weighted
 
 DEEPEST_PATH = 8
@@ -78,6 +79,7 @@ class Route(Component):
         rule_tags: Mapping[str, str] | None = None,
         by_ecs: bool = False,
         timeout: int = 28,
+        gate: Gate | None = None,
         depends_on: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Route(Component):
             rule_tags: What people should be able to read at the rule of the load balancer, if there is one.
             by_ecs: ECS moves the traffic between the targets: the weights are those to begin with.
             timeout: Longest request, seconds; an HTTP API gives up after 30, a REST API after 29.
+            gate: What a REST API does with requests before the service gets them.
             depends_on: The computes, so that traffic moves only once they are steady.
             opts: Options of the component.
 
@@ -101,6 +104,7 @@ class Route(Component):
         self._targets = targets
         self._rule_tags = rule_tags
         self._by_ecs = by_ecs
+        self._gate = gate or Gate()
         self._made: aws.lb.ListenerRule | None = None
         self._depends_on = list(depends_on)
         if front_door.api is not None:
@@ -126,15 +130,11 @@ class Route(Component):
 
     def _rest_route(self, timeout: int) -> RestRoute:
         match self._targets:
-            case [Weighted(target=LambdaTarget() as function)]:
-                return RestRoute(
-                    name=self.name, path=self.path, target=function, timeout=timeout, ready=self._depends_on
-                )
+            case [Weighted(target=LambdaTarget() as target)]:
+                ready = self._depends_on
             case _:
-                rule = self._rule(self._balancer())
-                return RestRoute(
-                    name=self.name, path=self.path, target=self._front_door.behind, timeout=timeout, ready=[rule]
-                )
+                target, ready = self._front_door.behind, [self._rule(self._balancer())]
+        return RestRoute(name=self.name, path=self.path, target=target, timeout=timeout, gate=self._gate, ready=ready)
 
     def _through_api(self, api: aws.apigatewayv2.Api, milliseconds: int) -> None:
         match self._targets:

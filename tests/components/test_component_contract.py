@@ -19,6 +19,7 @@ from components.base import Component
 from components.bucket import Bucket
 from components.bucket_events import Arrival, BucketEvents
 from components.cluster import Cluster
+from components.dashboard import Dashboard
 from components.domain import DomainName
 from components.eks_cluster import EksCluster
 from components.eks_service import EksService
@@ -33,7 +34,7 @@ from components.network import Network
 from components.private_bucket import PrivateBucket
 from components.queue import Queue
 from components.registry import ImageRegistry
-from components.rest_api import RestRoute
+from components.rest_definition import RestRoute
 from components.route import Route
 from components.schedule import Schedule
 from components.secret import Secret
@@ -41,6 +42,7 @@ from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceAr
 from components.table import Table
 from components.table_stream import TableStream
 from components.topic import Topic
+from components.web_acl import WebAcl
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -174,7 +176,13 @@ def account() -> None:
     )
 
 
-EXAMPLES = [containers, functions, pods, data, public_entry, api_entry, rest_entry, account]
+def watched() -> None:
+    """Declare what stands before a stack and what shows it."""
+    WebAcl("dev-firewall", countries=["US"], key_arn=KEY)
+    Dashboard("dev-stack", sections=[], alarms=[], region="us-east-1")
+
+
+EXAMPLES = [containers, functions, pods, data, public_entry, api_entry, rest_entry, account, watched]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)

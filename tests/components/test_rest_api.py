@@ -13,7 +13,8 @@ from components.domain import DomainName
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.http_api import Throttle
 from components.network import Network
-from components.rest_api import RestRoute
+from components.rest_api import CacheSize, Client
+from components.rest_definition import Gate, Operation, RestRoute
 from components.service import LambdaTarget
 
 Deploy = Callable[..., Any]
@@ -207,3 +208,44 @@ def test_it_has_no_url_before_it_is_published(deploy: Deploy) -> None:
             _ = door.url
 
     deploy(program)
+
+
+def test_who_calls_with_a_key_has_one_and_a_plan(rest: Deploy) -> None:
+    clients = {"partner": Client(quota=(10_000, "DAY")), "ci": Client(throttle=Throttle(rate=1, burst=2))}
+    recorded = rest({"/": "lambda"}, clients=clients)
+    assert [key.name for key in recorded.all("ApiKey")] == ["dev-front-door-ci", "dev-front-door-partner"]
+    assert not any("value" in key.inputs for key in recorded.all("ApiKey")), "AWS makes keys, nobody writes them down"
+    ci, partner = (plan.inputs for plan in recorded.all("usagePlan:UsagePlan"))
+    assert partner["throttleSettings"] == {"rateLimit": 50, "burstLimit": 100}
+    assert partner["quotaSettings"] == {"limit": 10_000, "period": "DAY"}
+    assert (ci["throttleSettings"], "quotaSettings" in ci) == ({"rateLimit": 1, "burstLimit": 2}, False)
+    assert {(bound.inputs["keyType"], bound.name) for bound in recorded.all("UsagePlanKey")} == {
+        ("API_KEY", "dev-front-door-ci"),
+        ("API_KEY", "dev-front-door-partner"),
+    }
+
+
+def test_only_what_says_how_long_it_holds_is_remembered(deploy: Deploy) -> None:
+    def program(cache: CacheSize | None) -> Any:
+        def run() -> None:
+            door = FrontDoor(
+                "dev-front-door",
+                FrontDoorArgs(kind="rest-api", cache_gb=cache),
+                network=Network("dev-network", flow_logs=False),
+            )
+            result = Operation(method="GET", path="/results/{hash}", cache_seconds=60)
+            gate = Gate(operations=[result])
+            door.add(RestRoute(name="dev-0", path="/contracts", target=function(), timeout=28, gate=gate))
+            door.publish()
+
+        return deploy(run)
+
+    with_cache, without = program("0.5"), program(None)
+    assert with_cache.one("apigateway/stage:Stage").inputs["cacheClusterSize"] == "0.5"
+    everything, remembered = (each.inputs for each in with_cache.all("MethodSettings"))
+    assert "cachingEnabled" not in everything["settings"]
+    assert remembered["methodPath"] == "contracts/results/{hash}/GET"
+    assert remembered["settings"]["cacheTtlInSeconds"] == 60
+    assert remembered["settings"]["cacheDataEncrypted"] is True
+    assert "cacheClusterSize" not in without.one("apigateway/stage:Stage").inputs
+    assert [each.inputs["methodPath"] for each in without.all("MethodSettings")] == ["*/*"]

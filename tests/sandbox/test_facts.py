@@ -23,7 +23,7 @@ FILES = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(F
 
 LISTS = {"required", "replace", "exclusive", "refs", "blocks", "unique", "sets", "json", "secret"}
 MAPPINGS = {"name", "recompute", "outputs", "unset", "defaults", "requires", "check", "apply_check"}
-FLAGS = {"delete_first", "framework", "tags"}
+FLAGS = {"delete_first", "framework", "put", "tags"}
 PYTHON = {"string": str, "json": str, "integer": int, "number": (int, float), "boolean": bool, "any": object}
 
 # The longest name that AWS takes, as its API references state it.
