@@ -28,13 +28,16 @@ class Component(pulumi.ComponentResource):
         delete_before_replace: bool | None = None,
         import_id: str | None = None,
     ) -> pulumi.ResourceOptions:
-        """Return options that parent a child to this component; `import_id` takes over an existing resource."""
+        """Return options that parent a child to this component.
+
+        `import_id` takes over an existing resource, which is then never deleted: it is older than its stack.
+        """
         return pulumi.ResourceOptions(
             parent=self,
             depends_on=list(depends_on) or None,
             ignore_changes=list(ignore_changes) or None,
             protect=protect,
-            retain_on_delete=retain,
+            retain_on_delete=True if import_id is not None else retain,
             delete_before_replace=delete_before_replace,
             import_=import_id,
         )

@@ -31,7 +31,7 @@ from components.cluster import Cluster, Insights
 from components.fargate_service import FargateService
 from components.load_balancer import LoadBalancer
 from components.network import Network
-from components.service import ImageArtifact, ServiceArgs
+from components.service import ImageArtifact, Link, ServiceArgs
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -55,6 +55,20 @@ _ARNS = {
     "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{physical}",
     "aws:sqs/queue:Queue": "arn:aws:sqs:{region}:{account}:{physical}",
 }
+# What else a type has by its name alone.
+_OUTPUTS = {
+    "aws:apigateway/restApi:RestApi": {"executionArn": "arn:aws:execute-api:{region}:{account}:{physical}"},
+    "aws:apigatewayv2/api:Api": {
+        "apiEndpoint": "https://{physical}.execute-api.{region}.amazonaws.com",
+        "executionArn": "arn:aws:execute-api:{region}:{account}:{physical}",
+    },
+    "aws:ecr/repository:Repository": {"repositoryUrl": "{account}.dkr.ecr.{region}.amazonaws.com/{physical}"},
+    "aws:lb/loadBalancer:LoadBalancer": {
+        "dnsName": "{physical}.{region}.elb.amazonaws.com",
+        "zoneId": "Z35SXDOTRQ7X7K",
+    },
+    "aws:sqs/queue:Queue": {"url": "https://sqs.{region}.amazonaws.com/{account}/{physical}"},
+}
 _SUFFIXES = {
     "aws:lb/loadBalancer:LoadBalancer": "app/{physical}/50dc6c495c0c9188",
     "aws:lb/targetGroup:TargetGroup": "targetgroup/{physical}/73e2d6bc24d8a067",
@@ -73,6 +87,7 @@ class Recorded:
     depends_on: tuple[str, ...] = ()
     protect: bool = False
     retain: bool = False
+    import_id: str = ""
     delete_before_replace: bool = False
     ignore_changes: tuple[str, ...] = ()
     transforms: tuple[Callable[[pulumi.ResourceTransformArgs], Any], ...] = ()
@@ -172,31 +187,18 @@ def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
         case "aws:lambda/alias:Alias":
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{args.inputs['functionName']}:{physical}"
             outputs = {"arn": arn, "invokeArn": f"invoke/{arn}"}
-        case "aws:lb/loadBalancer:LoadBalancer":
-            outputs = {"dnsName": f"{physical}.{REGION}.elb.amazonaws.com", "zoneId": "Z35SXDOTRQ7X7K"}
-        case "aws:apigatewayv2/api:Api":
-            host = f"{physical}.execute-api.{REGION}.amazonaws.com"
-            outputs = {
-                "apiEndpoint": f"https://{host}",
-                "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}",
-            }
-        case "aws:apigateway/restApi:RestApi":
-            outputs = {"executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{physical}"}
         case "aws:apigatewayv2/domainName:DomainName":
             target = {"targetDomainName": f"d-{args.name}.execute-api.{REGION}.amazonaws.com", "hostedZoneId": "Z1"}
             outputs = {"domainNameConfiguration": {**args.inputs["domainNameConfiguration"], **target}}
-        case "aws:ecr/repository:Repository":
-            outputs = {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{physical}"}
         case "aws:acm/certificate:Certificate":
             record = {"resourceRecordName": "_x", "resourceRecordType": "CNAME", "resourceRecordValue": "_y"}
             outputs = {"domainValidationOptions": [{"domainName": args.inputs.get("domainName"), **record}]}
         case "aws:dynamodb/table:Table" if args.inputs.get("streamEnabled"):
             arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{physical}"
             outputs = {"streamArn": f"{arn}/stream/2026-01-02T03:04:05.678"}
-        case "aws:sqs/queue:Queue":
-            outputs = {"url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical}"}
         case _:
-            pass
+            values = {"region": REGION, "account": ACCOUNT, "physical": physical}
+            outputs = {key: text.format_map(values) for key, text in _OUTPUTS.get(args.typ, {}).items()}
     return outputs
 
 
@@ -222,6 +224,7 @@ class _Monitor(MockMonitor):
                 depends_on=tuple(sorted(short(urn) for urn in request.dependencies)),
                 protect=request.protect,
                 retain=request.retainOnDelete,
+                import_id=request.importId,
                 delete_before_replace=request.deleteBeforeReplace,
                 ignore_changes=tuple(request.ignoreChanges),
                 transforms=tuple(_resolve_callbacks(request.transforms)),
@@ -273,6 +276,31 @@ def record(program: Callable[[], Any]) -> Recording:
 def deploy() -> Callable[[Callable[[], Any]], Recording]:
     """Run a program that declares components and return everything it registered."""
     return record
+
+
+@pytest.fixture(scope="session")
+def linked(deploy: Callable[[Callable[[], Any]], Recording]) -> Callable[[Callable[[], Link]], dict[str, Any]]:
+    """Run a program that makes a link and return its environment, statements and secrets, resolved."""
+
+    def resolve(program: Callable[[], Link]) -> dict[str, Any]:
+        def asked() -> dict[str, Any]:
+            link = program()
+            return {
+                "environment": dict(link.environment),
+                "statements": [
+                    {
+                        "actions": list(one.actions),
+                        "resources": list(one.resources),
+                        "conditions": {test: dict(values) for test, values in one.conditions.items()},
+                    }
+                    for one in link.statements
+                ],
+                "secrets": {secret.name: secret.reference for secret in link.secrets},
+            }
+
+        return deploy(asked).value
+
+    return resolve
 
 
 IMAGE = ImageArtifact(reference=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/modeshift@sha256:{'a' * 64}")

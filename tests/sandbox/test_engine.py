@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from automation.language_host import serve
-from sandbox import attachments
 from sandbox.control import faults
-from sandbox.control.account import Account
 from sandbox.control.faults import Rule
-from sandbox.server import running
-
-_TIMEOUT = 120
+from tests.sandbox.engine import Sandbox, opened
 
 WEB = """
 import json
@@ -74,94 +64,10 @@ for at in range(4):
 """
 
 
-def _pulumi() -> str:
-    found = shutil.which("pulumi")
-    if found is None:
-        from automation.toolchain import pulumi_binary  # noqa: PLC0415 - needed only without a CLI on PATH
-
-        return str(pulumi_binary())
-    return found
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack whose program reads `settings.json`, brought up by the engine."""
-
-    folder: Path
-    name: str
-    environment: dict[str, str]
-
-    def settle(self, **settings: object) -> None:
-        (self.folder / "settings.json").write_text(json.dumps(settings))
-
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [_pulumi(), *arguments, "--non-interactive", "--stack", self.name],
-            cwd=self.folder,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-
-    def summary(self, operation: str) -> dict[str, int]:
-        """Carry an operation out and return how many resources it created, updated and so on."""
-        log = self.folder / "events"
-        confirmed = () if operation == "preview" else ("--yes", "--skip-preview")
-        done = self.pulumi(operation, "--event-log", str(log), *confirmed)
-        assert done.returncode == 0, done.stdout + done.stderr
-        events = [json.loads(line) for line in log.read_text().splitlines()]
-        log.unlink()
-        return next(event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event)
-
-    def failure(self, operation: str) -> str:
-        done = self.pulumi(operation, *(() if operation == "preview" else ("--yes", "--skip-preview")))
-        assert done.returncode != 0
-        return done.stdout + done.stderr
-
-    def output(self, name: str) -> str:
-        return str(json.loads(self.pulumi("stack", "output", "--json").stdout)[name])
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """A server and its account, for any number of stacks."""
-
-    folder: Path
-    environment: dict[str, str]
-    account: Account
-
-    def stack(self, program: str, name: str = "dev", region: str = "us-east-1") -> Stack:
-        folder = self.folder / name
-        folder.mkdir()
-        (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
-        (folder / f"Pulumi.{name}.yaml").write_text(f"config:\n  aws:region: {region}\n")
-        (folder / "__main__.py").write_text(program)
-        stack = Stack(folder, name, self.environment)
-        stack.settle()
-        made = stack.pulumi("stack", "init")
-        assert made.returncode == 0, made.stderr
-        return stack
-
-
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    (tmp_path / "state").mkdir()
-    with running(tmp_path / "account") as providers, serve(port=0, lists_packages=False) as host:
-        environment = {
-            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
-            "PULUMI_DEBUG_COMMANDS": "true",
-            "PULUMI_DEBUG_LANGUAGES": f"python:{host}",
-            "PULUMI_DEBUG_PROVIDERS": attachments(providers),
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-        account = Account(tmp_path / "account")
-        yield Sandbox(tmp_path, environment, account)
-        account.close()
+    with opened(tmp_path) as sandbox:
+        yield sandbox
 
 
 def test_a_stack_from_first_preview_to_empty_account(sandbox: Sandbox) -> None:
