@@ -29,6 +29,7 @@ _ROTATION_DAYS = 30
 # What a database is made with. RDS changes none of it in place, so a later setting would mean another database.
 _FOR_GOOD = (
     "dbName",
+    "dbSubnetGroupName",
     "identifier",
     "kmsKeyId",
     "performanceInsightsKmsKeyId",

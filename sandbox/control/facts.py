@@ -171,6 +171,11 @@ class ResourceType:
         return bool(self.facts.get("framework"))
 
     @property
+    def put(self) -> bool:
+        """Whether creating one that is there already puts the new one in its place, as for a policy of something."""
+        return bool(self.facts.get("put"))
+
+    @property
     def delete_first(self) -> bool:
         return bool(self.facts.get("delete_first"))
 

@@ -43,7 +43,10 @@ def create(account: Transaction, kind: ResourceType, scope: Scope, urn: str, inp
     template.fixed["id"] = resource_id
     computed_outputs(operation, template)
     entry = _entry(operation, urn, inputs, resource_id, names)
-    if account.identified(kind.token, operation.region, entry.identity):
+    there = account.identified(kind.token, operation.region, entry.identity)
+    if there and kind.put:
+        account.remove(there.key)
+    elif there:
         raise operation.error(*taken(kind.token, resource_id))
     key = account.add(entry)
     return Resource(key, kind.token, operation.region, resource_id, urn, inputs, operation.outputs)

@@ -9,6 +9,7 @@ from sandbox.control.hooks.base import Hook
 from sandbox.control.hooks.dynamodb import Table
 from sandbox.control.hooks.ec2 import DefaultSecurityGroup, Eip, NatGateway, Route, Subnet, Vpc
 from sandbox.control.hooks.ecs import EcsService, TaskDefinition
+from sandbox.control.hooks.efs import FileSystem
 from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addon, Cluster
 from sandbox.control.hooks.kubernetes import KubernetesObject, Namespace, Release
 from sandbox.control.hooks.lambda_ import Alias, Function
@@ -30,6 +31,7 @@ HOOKS: dict[str, Hook] = {
     "eks_access_policy_association": AccessPolicyAssociation(),
     "eks_addon": Addon(),
     "eks_cluster": Cluster(),
+    "file_system": FileSystem(),
     "function": Function(),
     "kubernetes_namespace": Namespace(),
     "kubernetes_object": KubernetesObject(),

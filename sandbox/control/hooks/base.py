@@ -47,6 +47,13 @@ class Operation:
             return None
         return found.id if wanted == "id" else paths.first(found.outputs, paths.parse(wanted))
 
+    def end_parts(self, whole: str, *kinds: str) -> None:
+        """Take away what is part of a resource, by whose id it goes, and ends with it."""
+        for kind in kinds:
+            for part in self.account.of_type(kind, self.region):
+                if part.id == whole:
+                    self.account.remove(part.key)
+
     def error(self, code: str, text: str) -> Refusal:
         """Return what AWS answers when it refuses this operation."""
         return api_error(self.kind, self.verb, self.name, code, text)

@@ -14,6 +14,7 @@ from sandbox.control.wire import Value, Values
 
 _INSTANCE = "aws:rds/instance:Instance"
 _SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type
+_ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"
 _SUFFIX = 6
 _ELSEWHERE = ("replicateSourceDb", "restoreToPointInTime", "s3Import", "snapshotIdentifier")
 _PASSWORDS = ("manageMasterUserPassword", "password", "passwordWo")
@@ -47,6 +48,8 @@ class Database(Hook):
         ):
             message = "final_snapshot_identifier is required when skip_final_snapshot is false"
             raise operation.error("InvalidParameterCombination", message)
+        for _, secret in self.handles(operation.outputs):
+            operation.end_parts(secret, _ROTATION)
 
     def handles(self, outputs: Values) -> Iterable[tuple[str, str]]:
         arn = paths.first(outputs, ("masterUserSecrets", paths.EACH, "secretArn"))
