@@ -125,6 +125,7 @@ _UNNAMED = (
     "aws:kms/key:Key",
     "aws:lambda/eventSourceMapping:EventSourceMapping",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
+    "aws:lambda/invocation:Invocation",
     "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
     "aws:lb/listener:Listener",
     "aws:lb/listenerCertificate:ListenerCertificate",

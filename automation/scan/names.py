@@ -79,8 +79,10 @@ RESOURCES: Mapping[str, str] = {
     "aws:kms/alias:Alias": "aws_kms_alias",
     "aws:kms/key:Key": "aws_kms_key",
     "aws:lambda/alias:Alias": "aws_lambda_alias",
+    "aws:lambda/eventSourceMapping:EventSourceMapping": "aws_lambda_event_source_mapping",
     "aws:lambda/function:Function": "aws_lambda_function",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "aws_lambda_function_event_invoke_config",
+    "aws:lambda/invocation:Invocation": "aws_lambda_invocation",
     "aws:lambda/permission:Permission": "aws_lambda_permission",
     "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": "aws_lambda_provisioned_concurrency_config",
     "aws:lb/listener:Listener": "aws_lb_listener",
@@ -137,6 +139,7 @@ PLURAL_BLOCKS = frozenset(
     }
 )
 
+_TRACKED = "aws:appautoscaling/PolicyTargetTrackingScalingPolicyConfiguration"
 _RENAMED: Mapping[tuple[str, str], str] = {
     ("aws:cloudwatch/metricAlarm:MetricAlarm", "name"): "alarm_name",
     ("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "clientIdLists"): "client_id_list",
@@ -146,9 +149,8 @@ _RENAMED: Mapping[tuple[str, str], str] = {
     ("aws:lambda/FunctionImageConfig", "commands"): "command",
     ("aws:lambda/FunctionImageConfig", "entryPoints"): "entry_point",
     ("aws:lambda/permission:Permission", "function"): "function_name",
-    ("aws:appautoscaling/PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecification", "dimensions"): (
-        "dimensions"
-    ),
+    (f"{_TRACKED}CustomizedMetricSpecification", "dimensions"): "dimensions",
+    (f"{_TRACKED}CustomizedMetricSpecificationMetricMetricStatMetric", "dimensions"): "dimensions",
 }
 
 

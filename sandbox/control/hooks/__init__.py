@@ -12,7 +12,7 @@ from sandbox.control.hooks.ecs import EcsService, TaskDefinition
 from sandbox.control.hooks.efs import FileSystem
 from sandbox.control.hooks.eks import AccessEntry, AccessPolicyAssociation, Addon, Cluster
 from sandbox.control.hooks.kubernetes import KubernetesObject, Namespace, Release
-from sandbox.control.hooks.lambda_ import Alias, Function
+from sandbox.control.hooks.lambda_ import Alias, EventSourceMapping, Function
 from sandbox.control.hooks.lb import Listener, ListenerRule, LoadBalancer, TargetGroup
 from sandbox.control.hooks.rds import Database
 from sandbox.control.hooks.s3 import BucketNotification
@@ -31,6 +31,7 @@ HOOKS: dict[str, Hook] = {
     "eks_access_policy_association": AccessPolicyAssociation(),
     "eks_addon": Addon(),
     "eks_cluster": Cluster(),
+    "event_source_mapping": EventSourceMapping(),
     "file_system": FileSystem(),
     "function": Function(),
     "kubernetes_namespace": Namespace(),

@@ -9,15 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path as FilePath
 
 from sandbox.control import paths
+from sandbox.control.account import Resource
 from sandbox.control.hooks.base import Hook, Operation
 from sandbox.control.wire import UNKNOWN, Value, Values
 
 _FUNCTION = "aws:lambda/function:Function"
+_ALIAS = "aws:lambda/alias:Alias"
+_QUEUE = "aws:sqs/queue:Queue"
 _NOT_PUBLISHED = frozenset(
     {"tags", "tagsAll", "reservedConcurrentExecutions", "skipDestroy", "replaceSecurityGroupsOnDestroy", "region"}
 )
 _VERSIONED = frozenset({"version", "qualifiedArn", "qualifiedInvokeArn"})
 _ENVIRONMENT_BYTES = 4096
+_UNHELD_BATCH = 10
 _RESERVED = frozenset(
     {
         "_HANDLER",
@@ -150,3 +154,37 @@ class Alias(Hook):
             if not one.isdigit() or not 1 <= int(one) <= last:
                 message = f"Function not found: {function.outputs['arn']}:{one} (published versions: 1 to {last})"
                 raise operation.error("ResourceNotFoundException", message)
+
+
+class EventSourceMapping(Hook):
+    def create(self, operation: Operation) -> None:
+        self._judge(operation)
+
+    def update(self, operation: Operation) -> None:
+        self._judge(operation)
+
+    def _judge(self, operation: Operation) -> None:
+        queue = operation.find(_QUEUE, operation.inputs.get("eventSourceArn"))
+        function = self._function(operation)
+        if queue is None or function is None:
+            return
+        hidden, longest = (
+            _seconds(one.outputs, name) for one, name in ((queue, "visibilityTimeoutSeconds"), (function, "timeout"))
+        )
+        if hidden < longest:
+            message = f"Queue visibility timeout: {hidden} seconds is less than Function timeout: {longest} seconds"
+            raise operation.error("InvalidParameterValueException", message)
+        batch, window = (operation.inputs.get(name, 0) for name in ("batchSize", "maximumBatchingWindowInSeconds"))
+        if isinstance(batch, int | float) and batch > _UNHELD_BATCH and not window:
+            message = "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+            raise operation.error("InvalidParameterValueException", message)
+
+    def _function(self, operation: Operation) -> Resource | None:
+        called = operation.inputs["functionName"]
+        alias = operation.find(_ALIAS, called)
+        return operation.find(_FUNCTION, called if alias is None else alias.inputs["functionName"])
+
+
+def _seconds(values: Values, name: str) -> int:
+    value = values.get(name)
+    return int(value) if isinstance(value, int | float) else 0
