@@ -124,7 +124,7 @@ def make_worker(of: Workload, compute: Compute, sources: Sources) -> None:
         from components.eks_worker import EksWorker  # noqa: PLC0415
 
         rollout = eks_options(container)["rollout"]
-        EksWorker(name, args, cluster=base.eks_cluster, network=base.network, rollout=rollout, opts=of.opts)
+        EksWorker(name, args, cluster=base.eks_cluster, rollout=rollout, opts=of.opts)
     elif base.cluster is not None:
         from components.fargate_worker import FargateWorker  # noqa: PLC0415
 
