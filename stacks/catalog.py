@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from stacks.block import Settings
 from stacks.errors import Problem, nearest, show
 from stacks.forms import fields, form_at, place, plain
+from stacks.gateway import RequestSettings
 from stacks.keys import Json
 from stacks.limits import Ability
 from stacks.links import LinkSettings
@@ -71,6 +72,8 @@ class Manifest(Settings):
     """What feeds its worker, by name (docs/data.md)."""
     worker: WorkerSettings | None = None
     """The part that takes messages."""
+    requests: tuple[RequestSettings, ...] = ()
+    """What a REST API looks at before the service does: bodies by schema, answers that hold for a while."""
     migrations: bool = False
     """The package has `migrate(environ)`, which brings the database up to date."""
 

@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.eks_versions import NEWEST
+from stacks.alarms import AlarmSettings
 from stacks.block import OF_CODE, Settings
+from stacks.gateway import FirewallSettings, Requests, RestApiSettings
 from stacks.links import LinkSettings
 from stacks.sizes import ScalingSettings, SizeSettings
 from stacks.workers import TriggerSettings, WorkerSettings
@@ -216,6 +218,10 @@ class ServiceSettings(Settings):
     """Environment name to secret reference `arn:aws:secretsmanager:…:secret:NAME:KEY::`."""
     timeout: Timeout = 28
     """Longest request, seconds; at most 29 behind an API."""
+    api_key: bool = False
+    """Ask for a key of the REST API's clients."""
+    requests: Requests = ()
+    """What a REST API looks at before the service does: its manifest says it."""
     canary: CanarySettings | None = None
     """A new version of a function gets a share of the requests first (docs/deployments.md)."""
     links: dict[str, LinkSettings] = Field(default_factory=dict)
@@ -266,6 +272,10 @@ class StackSettings(Settings):
     """Limits at the API, for all callers together."""
     web_acl: str | None = None
     """ARN of a regional WAF web ACL that looks at every request at a load balancer or REST API."""
+    firewall: FirewallSettings | None = None
+    """A web ACL of the stack's own, where `webAcl` names none."""
+    rest_api: RestApiSettings = Field(default_factory=RestApiSettings)
+    """Who has a key of the REST API, and its cache; may stand beside another front door."""
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     """The VPC; the same in both modes."""
     serverless: ServerlessSettings = Field(default_factory=ServerlessSettings)
@@ -280,6 +290,10 @@ class StackSettings(Settings):
     """Refuse to delete load balancers and stateful resources."""
     access_logs: bool = True
     """One line per request at the front door."""
+    alarms: AlarmSettings = Field(default_factory=AlarmSettings)
+    """Whom alarms tell."""
+    dashboard: bool = True
+    """A CloudWatch dashboard of the stack (3 USD a month; three in an account are free)."""
     mask_patterns: tuple[str, ...] = ()
     """Regular expressions; what matches is never shown in a plan or a report. Secrets are hidden without it."""
     image: str | None = None

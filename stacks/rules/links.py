@@ -8,6 +8,7 @@ from typing import Final
 from components.linking import LINK_ACTIONS, action_problem
 from components.naming import link_name_budget
 from stacks.catalog import MANIFEST, folder_of
+from stacks.errors import nearest
 from stacks.keys import Path
 from stacks.links import (
     BucketSettings,
@@ -118,23 +119,33 @@ def keys(subject: Subject) -> Iterator[Finding]:
     """Refuse keys of a table that its attributes do not go with, and secrets without keys."""
     for _, path, _, link in each_link(subject):
         if isinstance(link, SecretSettings) and not link.keys:
-            yield Finding(
-                path=(*path, "keys"), why="names none, so that the service gets nothing", allowed="one or more"
-            )
-        if not isinstance(link, TableSettings):
+            why = "names none, so that the service gets nothing"
+            yield Finding(path=(*path, "keys"), why=why, allowed="one or more")
+        elif isinstance(link, TableSettings):
+            yield from list(_wrong_keys(path, link)) or _unused(path, link)
+
+
+def _table_keys(path: Path, link: TableSettings) -> dict[Path, tuple[str, ...]]:
+    return {(*path, "key"): link.key} | {(*path, "indexes", index): key for index, key in link.indexes.items()}
+
+
+def _wrong_keys(path: Path, link: TableSettings) -> Iterator[Finding]:
+    for place, key in _table_keys(path, link).items():
+        if not 1 <= len(key) <= _LONGEST_KEY or len(set(key)) < len(key):
+            allowed = "one attribute that partitions, and one that sorts if any"
+            yield Finding(path=place, why="is no key of a table", allowed=allowed)
             continue
-        places: dict[Path, tuple[str, ...]] = {(*path, "key"): link.key}
-        places |= {(*path, "indexes", index): key for index, key in link.indexes.items()}
-        for place, key in places.items():
-            if not 1 <= len(key) <= _LONGEST_KEY or len(set(key)) < len(key):
-                allowed = "one attribute that partitions, and one that sorts if any"
-                yield Finding(path=place, why="is no key of a table", allowed=allowed)
-            for attribute in key:
-                if attribute not in link.attributes:
-                    allowed = f"in attributes: {attribute} = S, N or B"
-                    yield Finding(path=place, value=attribute, why="has no type", allowed=allowed)
-        used = {attribute for key in places.values() for attribute in key}
-        for attribute in link.attributes.keys() - used:
+        for attribute in key:
+            if attribute not in link.attributes:
+                allowed = f"in attributes: {attribute} = S, N or B"
+                near = nearest(attribute, link.attributes)
+                yield Finding(path=place, value=attribute, why="has no type", allowed=allowed, nearest=near)
+
+
+def _unused(path: Path, link: TableSettings) -> Iterator[Finding]:
+    used = {attribute for key in _table_keys(path, link).values() for attribute in key}
+    for attribute in link.attributes:
+        if attribute not in used:
             yield Finding(
                 path=(*path, "attributes", attribute),
                 why="is in no key; DynamoDB takes the types of those alone, and items may hold anything else",
