@@ -10,7 +10,9 @@ from policy.relations import Answer, alone, any_of, both, companion, one_of, ref
 from policy.rules.secrets import no_secret_values
 from policy.values import UNKNOWN, find
 
+ALIAS = "aws:lambda/alias:Alias"
 FUNCTION = "aws:lambda/function:Function"
+INVOCATION = "aws:lambda/invocation:Invocation"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 PERMISSION = "aws:lambda/permission:Permission"
 QUEUE = "aws:sqs/queue:Queue"
@@ -52,11 +54,20 @@ def _visibility(mapping: Resource, stack: Stack) -> Outcomes:
     """Compare the queue's time with the function's: a message must not come back while it is still worked on."""
     for queue in stack.of(QUEUE):
         for function in stack.of(FUNCTION):
-            answer = both(refers(mapping, "eventSourceArn", queue), refers(mapping, "functionName", function))
+            answer = both(refers(mapping, "eventSourceArn", queue), _calls(mapping, function, stack))
             if answer is None:
                 yield NotKnown("eventSourceArn")
             elif answer:
                 yield from _compared(queue, function)
+
+
+def _calls(mapping: Resource, function: Resource, stack: Stack) -> Answer:
+    """Whether a mapping calls a function, by itself or by an alias."""
+    by_alias = (
+        both(refers(mapping, "functionName", alias), refers(alias, "functionName", function))
+        for alias in stack.of(ALIAS)
+    )
+    return any_of([refers(mapping, "functionName", function), *by_alias])
 
 
 def _compared(queue: Resource, function: Resource) -> Outcomes:
@@ -172,6 +183,8 @@ RULES = (
                 "has no destination for failed events",
                 meets=must("destinationConfig.onFailure.destination", is_set, "has no destination"),
             ),
+            # Whoever deploys waits for the answer, and is told of the failure.
+            companion(INVOCATION, "functionName", "is not called by the deployment itself"),
         ),
     ),
     Rule(
