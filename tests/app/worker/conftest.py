@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import logging
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,22 +14,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 import app.services
 from app.core import service
+from benchmarks.messages import moto
 from tests.app.worker.desk import KEYS, PARCELS, TRIGGERS, Desk, client, manifest
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """Serve SQS, S3 and DynamoDB; yields the address."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
@@ -72,7 +67,7 @@ def desk(aws: str, parcels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iter
         "DEAD_LETTERS": json.dumps(dead),
         "IDEMPOTENCY_TABLE": name,
         "METRICS": "off",
-        "STOP_SECONDS": "2",
+        "STOP_SECONDS": "1",
         "WORKER_BACKOFF": "0",
     }
     for key, value in environ.items():
