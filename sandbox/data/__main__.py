@@ -6,40 +6,48 @@ A second process for the same account ends at once, with 0.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
+import os
 import sys
 from pathlib import Path
 
 from sandbox.control.store import FILE_NAME
+from sandbox.data.address import held
+
+# Whoever only looks whether the lock is held holds it for a moment.
+_ATTEMPTS = 5
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox.data", description=__doc__)
     parser.add_argument("--account", type=Path, required=True, help="folder of the account")
     parser.add_argument("--speed", type=float, default=1, help="how much faster than the clock schedules run")
+    parser.add_argument("--detach", action="store_true", help="go on in the background")
     arguments = parser.parse_args()
     account: Path = arguments.account.resolve()
     if not (account / FILE_NAME).exists():
         sys.stderr.write(f"There is no account in {account}.\n")
         return 1
-    folder = account / "data"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with held(account, _ATTEMPTS) as mine:
+        if not mine:
             return 0
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("sandbox").setLevel(logging.INFO)
-        try:
-            from sandbox.data.daemon import Daemon  # noqa: PLC0415 - slow to load, and part of an extra
-        except ImportError as problem:
-            sys.stderr.write(
-                f"The sandbox's data services need its extra: pip install 'modeshift[sandbox]' ({problem}).\n"
-            )
-            return 1
-        Daemon(account, arguments.speed).run()
+        if arguments.detach:
+            # Before anything else runs in it; the lock goes along.
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+        return _serve(account, arguments.speed)
+
+
+def _serve(account: Path, speed: float) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("sandbox").setLevel(logging.INFO)
+    try:
+        from sandbox.data.daemon import Daemon  # noqa: PLC0415 - slow to load, and part of an extra
+    except ImportError as problem:
+        sys.stderr.write(f"The sandbox's data services need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
+        return 1
+    Daemon(account, speed).run()
     return 0
 
 

@@ -51,7 +51,8 @@ class Services:
         self._written = b""
         self.notes: dict[str, Any] = {}
         """What belongs to the data and is kept with it."""
-        self.trouble = self._load()
+        self._lost = self._load()
+        self._unkept = ""
         events.complete()
         listener = ports.listen(port)
         self.port: int = listener.getsockname()[1]
@@ -63,6 +64,11 @@ class Services:
     @property
     def endpoint(self) -> str:
         return f"http://{ports.HOST}:{self.port}"
+
+    @property
+    def trouble(self) -> str:
+        """What people must know of what is kept; empty when all is well."""
+        return " ".join(text for text in (self._lost, self._unkept) if text)
 
     def client(self, service: str, region: str) -> Any:  # noqa: ANN401 - boto3 has no types of its own
         """Return a client of one of the services."""
@@ -80,10 +86,10 @@ class Services:
         self._changed.clear()
         try:
             self._write()
-            self.trouble = ""
+            self._unkept = ""
         except OSError as problem:
             self._changed.set()
-            self.trouble = f"Queues, tables and objects are not kept: {problem}"
+            self._unkept = f"Queues, tables and objects are not kept: {problem}"
         except RuntimeError:
             # Something was added while it was copied; it will be quiet again.
             self._changed.set()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.control.store import FILE_NAME
-from sandbox.data.address import CONTROL, Address
+from sandbox.data.address import CONTROL, Address, is_held
 from sandbox.data.errors import DataError
 from sandbox.data.processes import Records
 
@@ -42,22 +42,14 @@ def start(account: Path) -> dict[str, Any]:
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     began = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.data", "--account", str(account.resolve())],
-            cwd=_ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        # It goes on in a process of its own when it is the first of the account.
+        command = [sys.executable, "-m", "sandbox.data", "--account", str(account.resolve()), "--detach"]
+        subprocess.run(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and is_held(account):
         known = running(account)
         if known is not None:
             return _ask(known, "start")
-        # With 0 it has left the work to another one, which is on its way.
-        if process.poll() not in (None, 0):
-            break
         time.sleep(0.02)
     said = log.read_bytes()[began:].decode(errors="replace").strip()
     message = f"The sandbox's data services did not start. {said[-500:]} The whole log: {log}"
@@ -67,7 +59,7 @@ def start(account: Path) -> dict[str, Any]:
 def running(account: Path) -> Address | None:
     """Return where the data services of an account are, if they answer."""
     known = Address.read(account)
-    if known is None:
+    if known is None or not known.token or not _lives(known.pid):
         return None
     with suppress(OSError, http.client.HTTPException, DataError):
         _ask(known, "ping", 10)
@@ -133,8 +125,8 @@ def _wait(done: Callable[[], bool]) -> None:
 
 
 def _lives(pid: int) -> bool:
-    import psutil  # noqa: PLC0415 - part of the extra, which is there when something runs
-
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -71,17 +71,18 @@ class Daemon:
         passwords = Passwords(self._read_password, self._write_password, self._drop_password)
         self._databases = Databases(self._folder / "postgres", passwords)
         self._feeds = Feeds(self._services, self._clock)
+        address = Address(os.getpid(), self._services.port, self._token)
         try:
             self._databases.begin()
             self._bring_about()
-            Address(os.getpid(), self._services.port, self._token).write(self._account)
+            address.write(self._account)
             while not self._stopping and store.exists():
                 self._turn()
         finally:
             self._databases.stop()
             self._services.close()
             if store.exists():
-                Address.forget(self._account)
+                address.leave(self._account)
 
     def _turn(self) -> None:
         try:
@@ -130,12 +131,13 @@ class Daemon:
         return {**answer, "ends": self._stopping}
 
     def _describe(self) -> dict[str, Any]:
+        trouble = self._services.trouble
         return {
             "pid": os.getpid(),
             "endpoint": self._services.endpoint,
             "databases": self._databases.describe(),
             "snapshots": self._databases.snapshots(),
-            "problems": self._problems | ({"services": trouble} if (trouble := self._services.trouble) else {}),
+            "problems": self._problems | ({"services": trouble} if trouble else {}),
         }
 
     def _stop(self) -> dict[str, Any]:

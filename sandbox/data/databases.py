@@ -139,7 +139,9 @@ class Databases:
             database = self._found(folder) or self._made(folder, instance, facts)
             self._running[instance.id] = database
         old = database.facts
-        database.facts = {**old, **facts}
+        # What comes from a snapshot has the user and the database that it had.
+        given = {name: value for name, value in facts.items() if value != "" or name not in {"user", "database"}}
+        database.facts = {"user": "postgres", "database": "", **old, **given}
         if not database.cluster.running or old.get("plain") != facts["plain"]:
             self._start(database)
         lost = facts["secret"] and self.passwords.read(facts["secret"]) is None
@@ -157,6 +159,7 @@ class Databases:
 
     def _made(self, folder: Path, instance: Resource, facts: dict[str, Any]) -> Database:
         outputs: dict[str, Any] = instance.outputs
+        earlier: dict[str, Any] = {}
         folder.mkdir(parents=True, mode=0o700)
         restore, snapshot = outputs.get("restoreToPointInTime"), outputs.get("snapshotIdentifier")
         if restore:
@@ -165,13 +168,13 @@ class Databases:
             cluster = self._source(restore).restore(folder / "cluster", datetime.fromisoformat(at) if at else None)
         elif snapshot:
             _LOG.info("%s: PostgreSQL from the snapshot %s", facts["identifier"], snapshot)
-            cluster = self._from_snapshot(str(snapshot), folder / "cluster")
+            cluster, earlier = self._from_snapshot(str(snapshot), folder / "cluster")
         else:
             _LOG.info("%s: making PostgreSQL %s", facts["identifier"], facts["version"])
             archive = bool(outputs.get("backupRetentionPeriod"))
             cluster = Cluster.create(folder / "cluster", facts["version"], archive=archive)
         tls.make_certificate(folder / "server.pem", facts["address"])
-        return Database(folder, {}, cluster)
+        return Database(folder, earlier, cluster)
 
     def _source(self, restore: dict[str, Any]) -> Cluster:
         wanted = restore.get("sourceDbInstanceIdentifier") or restore.get("sourceDbiResourceId")
@@ -181,13 +184,13 @@ class Databases:
         message = f"There is no database {wanted} to restore from."
         raise DataError(message)
 
-    def _from_snapshot(self, name: str, folder: Path) -> Cluster:
+    def _from_snapshot(self, name: str, folder: Path) -> tuple[Cluster, dict[str, Any]]:
         kept = self.folder / "snapshots" / name.rsplit(":", 1)[-1]
         if not kept.exists():
             message = f"There is no snapshot {name}; there are {', '.join(self.snapshots()) or 'none'}."
             raise DataError(message)
         processes.run(["cp", "-a", kept, folder])
-        return Cluster(folder)
+        return Cluster(folder), json.loads((kept / "login.json").read_text())
 
     def snapshots(self) -> list[str]:
         """Return the names of the final snapshots that deleted instances left."""
@@ -241,6 +244,8 @@ class Databases:
             kept.mkdir(parents=True, mode=0o700)
             for part in ("data", "admin.secret"):
                 (folder / "cluster" / part).rename(kept / part)
+            login = {name: facts[name] for name in ("user", "database")}
+            (kept / "login.json").write_text(json.dumps(login))
         if facts.get("secret"):
             self.passwords.drop(facts["secret"])
         shutil.rmtree(folder, ignore_errors=True)
@@ -262,7 +267,7 @@ def _facts(instance: Resource, groups: dict[str, Resource]) -> dict[str, Any]:
         "address": outputs["address"],
         "version": major,
         "database": outputs.get("dbName") or "",
-        "user": outputs.get("username") or "postgres",
+        "user": outputs.get("username") or "",
         "secret": managed[0]["secretArn"] if managed else "",
         # Enough to tell that a password in the settings has changed, and no more.
         "given": hashlib.sha256(str(outputs.get("password")).encode()).hexdigest(),
