@@ -107,15 +107,15 @@ class Postgres(Component):
 
         """
         super().__init__("Postgres", name, opts)
-        size = size or PostgresSize()
-        check(name, size=size, restores=restores, azs=network.azs)
+        size, backups = size or PostgresSize(), backups or Backups()
+        check(name, size=size, backups=backups, restores=restores, azs=network.azs)
         self._database = database
         self._key_arn = key_arn
         server = Server(
             self,
             network,
             size=size,
-            backups=backups or Backups(),
+            backups=backups,
             version=version,
             port=port,
             monitoring_seconds=monitoring_seconds,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _GROWTH = 1.1
 _FEWEST_ZONES = 2
+_FEWEST_DAYS = 7
+_MOST_DAYS = 35
 _RESTORE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -47,7 +49,7 @@ class Restore:
     keep_source: bool = True
 
 
-def check(name: str, *, size: PostgresSize, restores: Sequence[Restore], azs: int) -> None:
+def check(name: str, *, size: PostgresSize, backups: Backups, restores: Sequence[Restore], azs: int) -> None:
     """Refuse what RDS would refuse half-way through.
 
     Raises:
@@ -59,6 +61,8 @@ def check(name: str, *, size: PostgresSize, restores: Sequence[Restore], azs: in
         problems.append(f"a database needs a network of {_FEWEST_ZONES} zones, not {azs}")
     if size.max_storage_gb < size.storage_gb * _GROWTH:
         problems.append(f"storage can grow by 10 % at least: {size.storage_gb} to {size.max_storage_gb} GB is less")
+    if not _FEWEST_DAYS <= backups.days <= _MOST_DAYS:
+        problems.append(f"backups are kept {_FEWEST_DAYS} to {_MOST_DAYS} days, not {backups.days}")
     names = [restore.name for restore in restores]
     problems += [
         f"the restore {restore!r} is called like another; names stay for good"

@@ -6,6 +6,7 @@ STATEFUL_TYPES = frozenset(
         "aws:ecr/repository:Repository",
         "aws:efs/fileSystem:FileSystem",
         "aws:elasticache/replicationGroup:ReplicationGroup",
+        "aws:elasticache/serverlessCache:ServerlessCache",
         "aws:kms/key:Key",
         "aws:rds/instance:Instance",
         "aws:route53/zone:Zone",

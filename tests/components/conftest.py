@@ -45,6 +45,8 @@ _ARNS = {
     "aws:ecr/repository:Repository": "arn:aws:ecr:{region}:{account}:repository/{physical}",
     "aws:ecs/cluster:Cluster": "arn:aws:ecs:{region}:{account}:cluster/{physical}",
     "aws:ecs/taskDefinition:TaskDefinition": "arn:aws:ecs:{region}:{account}:task-definition/{physical}:1",
+    "aws:efs/accessPoint:AccessPoint": "arn:aws:elasticfilesystem:{region}:{account}:access-point/fsap-{physical}",
+    "aws:efs/fileSystem:FileSystem": "arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-{physical}",
     "aws:iam/role:Role": "arn:aws:iam::{account}:role/{physical}",
     "aws:kms/key:Key": "arn:aws:kms:{region}:{account}:key/{physical}",
     "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{physical}",
@@ -63,6 +65,7 @@ _OUTPUTS = {
         "executionArn": "arn:aws:execute-api:{region}:{account}:{physical}",
     },
     "aws:ecr/repository:Repository": {"repositoryUrl": "{account}.dkr.ecr.{region}.amazonaws.com/{physical}"},
+    "aws:rds/proxy:Proxy": {"endpoint": "{physical}.proxy-c1.{region}.rds.amazonaws.com"},
     "aws:lb/loadBalancer:LoadBalancer": {
         "dnsName": "{physical}.{region}.elb.amazonaws.com",
         "zoneId": "Z35SXDOTRQ7X7K",
@@ -196,6 +199,14 @@ def _outputs(args: MockResourceArgs, physical: str) -> dict[str, Any]:
         case "aws:dynamodb/table:Table" if args.inputs.get("streamEnabled"):
             arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{physical}"
             outputs = {"streamArn": f"{arn}/stream/2026-01-02T03:04:05.678"}
+        case "aws:rds/instance:Instance":
+            identifier = args.inputs["identifier"]
+            secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-{identifier}"
+            address = f"{identifier}.c1.{REGION}.rds.amazonaws.com"
+            outputs = {"address": address, "masterUserSecrets": [{"secretArn": secret, "secretStatus": "active"}]}
+        case "aws:elasticache/serverlessCache:ServerlessCache":
+            address = f"{physical}.serverless.use1.cache.amazonaws.com"
+            outputs = {"endpoints": [{"address": address, "port": 6379}]}
         case _:
             values = {"region": REGION, "account": ACCOUNT, "physical": physical}
             outputs = {key: text.format_map(values) for key, text in _OUTPUTS.get(args.typ, {}).items()}

@@ -18,12 +18,14 @@ from components.api_logs import ApiLogs
 from components.base import Component
 from components.bucket import Bucket
 from components.bucket_events import Arrival, BucketEvents
+from components.cache import Cache
 from components.cluster import Cluster
 from components.dashboard import Dashboard
 from components.domain import DomainName
 from components.eks_cluster import EksCluster
 from components.eks_service import EksService
 from components.fargate_service import FargateService
+from components.file_system import FileSystem
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.github_roles import GithubRoles
 from components.key import CustomerKey
@@ -31,6 +33,7 @@ from components.lambda_service import LambdaOptions, LambdaService
 from components.load_balancer import LoadBalancer
 from components.naming import fits
 from components.network import Network
+from components.postgres import Postgres, Restore
 from components.private_bucket import PrivateBucket
 from components.queue import Queue
 from components.registry import ImageRegistry
@@ -159,6 +162,15 @@ def data() -> None:
     TableStream("dev-contracts-written", table=table, queue=Queue("dev-contracts-written", key_arn=KEY))
 
 
+def reached() -> None:
+    """Declare what a service keeps where it is reached through the network, with everything that is optional."""
+    network = Network("dev-net")
+    restores = [Restore(name="r1", at="2026-11-21T10:00:00Z")]
+    Postgres("dev-users-database", network=network, proxy=True, restores=restores, monitoring_seconds=60, key_arn=KEY)
+    Cache("dev-users-cache", network=network, key_arn=KEY)
+    FileSystem("dev-users-files", network=network, key_arn=KEY)
+
+
 def account() -> None:
     """Declare what an account has once, for all its stacks."""
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
@@ -182,7 +194,7 @@ def watched() -> None:
     Dashboard("dev-stack", sections=[], alarms=[], region="us-east-1")
 
 
-EXAMPLES = [containers, functions, pods, data, public_entry, api_entry, rest_entry, account, watched]
+EXAMPLES = [containers, functions, pods, data, reached, public_entry, api_entry, rest_entry, account, watched]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)
