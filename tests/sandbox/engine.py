@@ -73,7 +73,10 @@ class Stack:
         return done.stdout + done.stderr
 
     def output(self, name: str) -> str:
-        return str(json.loads(self.pulumi("stack", "output", "--json").stdout)[name])
+        return str(self.outputs()[name])
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.pulumi("stack", "output", "--json").stdout)
 
 
 @dataclass(frozen=True)
