@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -108,6 +109,7 @@ class Provider:
         self._seconds = settings.model_seconds
         self._retries = settings.model_retries
         self._tokens = settings.output_tokens
+        self._opening = threading.Lock()
         self._client: AsyncOpenAI | None = None
 
     async def close(self) -> None:
@@ -126,11 +128,12 @@ class Provider:
         The library repeats what was turned down (429, 5xx, no connection) with growing waits, or after as long as
         `Retry-After` says. A model that is silent is not asked again: it may be at work, and that is paid.
         """
+        client = self._client or await asyncio.to_thread(self._open)
         from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415 see `_open`
 
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await self._open().chat.completions.create(
+                answer = await client.chat.completions.create(
                     model=model.name,
                     messages=messages,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
                     response_format=question.format(),  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
@@ -148,15 +151,19 @@ class Provider:
         return self._read(model, question, answer)
 
     def _open(self) -> AsyncOpenAI:
-        if self._client is None:
-            # Hundreds of modules: only who asks a model pays for them.
-            from openai import AsyncOpenAI  # noqa: PLC0415
+        """Return the client, in a thread: to import it takes a second."""
+        with self._opening:
+            if self._client is None:
+                # Hundreds of modules: only who asks a model pays for them.
+                from openai import AsyncOpenAI  # noqa: PLC0415
 
-            # The library's own time limit is per attempt, and longer: ours is for all of them.
-            self._client = AsyncOpenAI(
-                api_key=self._key, base_url=self._url, max_retries=self._retries, timeout=self._seconds + 60
-            )
-        return self._client
+                # With LOG_LEVEL=DEBUG it would log the whole question.
+                logging.getLogger("openai").setLevel(logging.WARNING)
+                # The library's own time limit is per attempt, and longer: ours is for all of them.
+                self._client = AsyncOpenAI(
+                    api_key=self._key, base_url=self._url, max_retries=self._retries, timeout=self._seconds + 60
+                )
+            return self._client
 
     def _turned_down(self, model: Model, error: APIStatusError) -> ModelError:
         status = error.status_code

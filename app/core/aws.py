@@ -7,6 +7,7 @@ health pays nothing. Region, credentials and endpoints are boto3's own business 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ class Aws:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+        self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._making = threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="aws")
@@ -83,16 +85,20 @@ class Aws:
     def _client(self, service: str) -> Any:  # noqa: ANN401 boto3 has no types
         with self._making:
             if service not in self._clients:
-                import boto3  # noqa: PLC0415
+                from boto3.session import Session  # noqa: PLC0415
                 from botocore.config import Config  # noqa: PLC0415
 
+                # With LOG_LEVEL=DEBUG it would log what is written and how it is signed.
+                logging.getLogger("botocore").setLevel(logging.WARNING)
                 config = Config(
                     connect_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS,
                     retries={"mode": "standard", "max_attempts": 3},
                     max_pool_connections=_THREADS,
                 )
-                self._clients[service] = boto3.client(service, region_name=self._region, config=config)
+                # Of our own: the one that boto3 shares is not made for several threads.
+                self._session = self._session or Session(region_name=self._region)
+                self._clients[service] = self._session.client(service, config=config)
             return self._clients[service]
 
 

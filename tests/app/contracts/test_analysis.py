@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.services.contracts.analysis import analyze
 from tests.app.contracts.weaknesses import PAIRS
 
-DEEP = 30_000
+DEEP = 10_000
 PIECES = [piece for pairs in PAIRS.values() for pair in pairs for piece in pair[0].split(" ")]
 HOSTILE = {
     "brackets": "contract A { function f() public { x = " + "(" * DEEP + "1" + ")" * DEEP + "; } }",
