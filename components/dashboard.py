@@ -1,4 +1,4 @@
-"""One page of CloudWatch that shows a stack: first what is wrong, then each service and what it keeps its data in."""
+"""One page of CloudWatch that shows a stack: its alarms on top, then whatever has one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.charts import Chart, Line
+from components.charts import CHARTS, Chart, Dimensions, Line
 
 _COLUMNS = 24
 _WIDTH = 6
@@ -24,15 +24,26 @@ Widget = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
-    """One part of the page: a title and charts."""
+class Watched:
+    """One alarm, the component that it is about, and what its metric is of."""
 
-    title: str
-    charts: Sequence[Chart]
+    about: str
+    alarm: aws.cloudwatch.MetricAlarm
+    namespace: str
+    dimensions: Dimensions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """One chart of one thing."""
+
+    chart: Chart
+    namespace: str
+    dimensions: Dimensions
 
 
 class Dashboard(Component):
-    """A dashboard: all alarms of a stack on top, below them a section for each service, queue, database and the front.
+    """A dashboard: all alarms on top, below them the charts of each component that has one.
 
     Cost: 3 USD a month, three in an account are free (AWS price list: AmazonCloudWatch).
 
@@ -43,8 +54,7 @@ class Dashboard(Component):
         self,
         name: str,
         *,
-        sections: Sequence[Section],
-        alarms: Sequence[aws.cloudwatch.MetricAlarm],
+        watched: Sequence[Watched],
         region: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -52,41 +62,55 @@ class Dashboard(Component):
 
         Args:
             name: Logical name, and that of the dashboard.
-            sections: What it shows, from top to bottom.
-            alarms: What it shows first; the first hundred of them.
+            watched: What it shows; of the alarms the first hundred.
             region: Where the metrics are.
             opts: Options of the component.
 
         """
         super().__init__("Dashboard", name, opts)
-        arns = [alarm.arn for alarm in alarms[:_MOST_ALARMS]]
+        arns = [each.alarm.arn for each in watched[:_MOST_ALARMS]]
+        body = {"widgets": list(widgets(sections(watched), arns, region=region))}
         self.dashboard = aws.cloudwatch.Dashboard(
             self.child_name(),
             dashboard_name=name,
-            dashboard_body=pulumi.Output.json_dumps(
-                {"widgets": list(widgets(sections, arns, region=region))}, sort_keys=True
-            ),
+            dashboard_body=pulumi.Output.json_dumps(body, sort_keys=True),
             opts=self.opts(),
         )
-        self.dashboard_name: pulumi.Output[str] = self.dashboard.dashboard_name
-        self.register_outputs({"dashboardName": self.dashboard_name})
+        self.register_outputs({"dashboardName": self.dashboard.dashboard_name})
+
+
+def sections(watched: Sequence[Watched]) -> dict[str, list[Drawn]]:
+    """Return the charts by the component that they are of, each of what alarms are about once."""
+    found: dict[str, list[Drawn]] = {}
+    seen: set[tuple[str, str, tuple[int, ...]]] = set()
+    for each in watched:
+        # Values become known only later; the same output is the same thing.
+        thing = (each.about, each.namespace, tuple(id(value) for _, value in sorted(each.dimensions.items())))
+        if thing in seen:
+            continue
+        seen.add(thing)
+        charts = CHARTS.get(each.namespace, ())
+        drawn = [Drawn(chart=chart, namespace=each.namespace, dimensions=each.dimensions) for chart in charts]
+        if drawn:
+            found.setdefault(each.about, []).extend(drawn)
+    return found
 
 
 def widgets(
-    sections: Sequence[Section], alarms: Sequence[pulumi.Input[str]], *, region: pulumi.Input[str]
+    sections: Mapping[str, Sequence[Drawn]], alarms: Sequence[pulumi.Input[str]], *, region: pulumi.Input[str]
 ) -> Iterator[Widget]:
     """Yield the widgets of a page, four charts in a row."""
     y = 0
     if alarms:
         yield _placed("alarm", (0, y, _COLUMNS, _ALARMS_HEIGHT), {"title": "Alarms", "alarms": list(alarms)})
         y += _ALARMS_HEIGHT
-    for section in sections:
-        yield _placed("text", (0, y, _COLUMNS, _TITLE_HEIGHT), {"markdown": f"## {section.title}"})
+    for title, charts in sections.items():
+        yield _placed("text", (0, y, _COLUMNS, _TITLE_HEIGHT), {"markdown": f"## {title}"})
         y += _TITLE_HEIGHT
-        for at, chart in enumerate(section.charts):
+        for at, drawn in enumerate(charts):
             row, column = divmod(at, _COLUMNS // _WIDTH)
-            yield _placed("metric", (column * _WIDTH, y + row * _HEIGHT, _WIDTH, _HEIGHT), _drawn(chart, region))
-        y += -(-len(section.charts) * _WIDTH // _COLUMNS) * _HEIGHT
+            yield _placed("metric", (column * _WIDTH, y + row * _HEIGHT, _WIDTH, _HEIGHT), _chart(drawn, region))
+        y += -(-len(charts) * _WIDTH // _COLUMNS) * _HEIGHT
 
 
 def _placed(kind: str, place: tuple[int, int, int, int], properties: Mapping[str, object]) -> Widget:
@@ -94,18 +118,18 @@ def _placed(kind: str, place: tuple[int, int, int, int], properties: Mapping[str
     return {"type": kind, "x": x, "y": y, "width": width, "height": height, "properties": properties}
 
 
-def _drawn(chart: Chart, region: pulumi.Input[str]) -> Mapping[str, object]:
+def _chart(drawn: Drawn, region: pulumi.Input[str]) -> Mapping[str, object]:
     return {
-        "title": chart.title,
+        "title": drawn.chart.title,
         "region": region,
         "view": "timeSeries",
         "stacked": False,
         "period": _PERIOD,
         "yAxis": {"left": {"min": 0}},
-        "metrics": [_metric(line) for line in chart.lines],
+        "metrics": [_metric(drawn, line) for line in drawn.chart.lines],
     }
 
 
-def _metric(line: Line) -> list[object]:
-    dimensions = [part for name, value in sorted(line.dimensions.items()) for part in (name, value)]
-    return [line.namespace, line.metric, *dimensions, {"label": line.label, "stat": line.statistic}]
+def _metric(drawn: Drawn, line: Line) -> list[object]:
+    dimensions = [part for name, value in sorted(drawn.dimensions.items()) for part in (name, value)]
+    return [drawn.namespace, line.metric, *dimensions, {"label": line.label, "stat": line.statistic}]

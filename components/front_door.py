@@ -15,8 +15,9 @@ from components.domain import Alias, Domain, DomainName
 from components.http_api import HttpApi, PrivateLink, Throttle
 from components.load_balancer import LoadBalancer, access_log_bucket
 from components.network import Network
-from components.rest_api import CacheSize, Client, RestApi
+from components.rest_api import Client, RestApi
 from components.rest_definition import Behind, RestRoute
+from components.rest_limits import CacheSize
 
 Kind = Literal["http-api", "rest-api", "alb"]
 

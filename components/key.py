@@ -62,7 +62,7 @@ class CustomerKey(Component):
 
 
 def key_policy(*, partition: str, region: str, account: str) -> str:
-    """Return the policy of a key: IAM of the account decides, and CloudWatch Logs and S3 use it for this account."""
+    """Return the policy of a key: IAM of the account decides, and some services of AWS use it for this account."""
     logs = f"arn:{partition}:logs:{region}:{account}:*"
     return json.dumps(
         {
@@ -90,9 +90,9 @@ def key_policy(*, partition: str, region: str, account: str) -> str:
                     "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
                 },
                 {
-                    "Sid": "BucketsOfThisAccountTellQueues",
+                    "Sid": "ServicesOfThisAccountTellQueuesAndTopics",
                     "Effect": "Allow",
-                    "Principal": {"Service": "s3.amazonaws.com"},
+                    "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"]},
                     "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                     "Resource": "*",
                     "Condition": {"StringEquals": {"aws:SourceAccount": account}},

@@ -48,6 +48,7 @@ _NAMED = {
     "aws:apigatewayv2/vpcLink:VpcLink": _generated(128),
     "aws:appautoscaling/policy:Policy": _generated(255),
     "aws:appautoscaling/scheduledAction:ScheduledAction": _generated(255),
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": NameRule(longest=128),
     "aws:cloudwatch/dashboard:Dashboard": NameRule(longest=255),
     "aws:cloudwatch/logGroup:LogGroup": _generated(255),
     "aws:apigateway/apiKey:ApiKey": _generated(255),

@@ -16,6 +16,7 @@ from components.api_logs import access_log_group
 from components.base import Component
 from components.http_api import Throttle
 from components.rest_definition import BINARY_TYPES, TLS_POLICY, RestRoute, cached, definition, validates
+from components.rest_limits import CacheSize
 from components.service import LambdaTarget
 
 STAGE = "live"
@@ -43,7 +44,6 @@ _ACCESS_LOG = json.dumps(
 )
 
 
-CacheSize = Literal["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"]
 Quota = tuple[int, Literal["DAY", "WEEK", "MONTH"]]
 
 

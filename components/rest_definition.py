@@ -11,10 +11,8 @@ from typing import Any
 import pulumi
 
 from components.load_balancer import LoadBalancer
+from components.rest_limits import LONGEST_INTEGRATION
 from components.service import LambdaTarget
-
-LONGEST_INTEGRATION = 29
-"""Seconds after which a REST API gives up, unless the account's quota was raised."""
 
 TLS_POLICY = "SecurityPolicy_TLS13_1_2_2021_06"
 BINARY_TYPES = (

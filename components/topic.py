@@ -36,6 +36,7 @@ class Topic(Component):
         *,
         email: Sequence[str] = (),
         https: Sequence[str] = (),
+        publishers: Sequence[str] = (),
         key_arn: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -45,20 +46,25 @@ class Topic(Component):
             name: Logical name; the topic's own name is made from it.
             email: Addresses that get each message as a letter.
             https: URLs that each message is posted to; each confirms its subscription itself.
-            key_arn: KMS key that encrypts messages; the account's key for SNS when unset.
+            publishers: AWS services that may publish for this account, as in `cloudwatch.amazonaws.com`.
+            key_arn: KMS key that encrypts messages; unset, the account's key for SNS, which no service of AWS may use:
+                with `publishers`, none.
             opts: Options of the component.
 
         """
         super().__init__("Topic", name, opts)
         self._key_arn = key_arn
         topic = aws.sns.Topic(
-            self.child_name(), kms_master_key_id=key_arn or _AWS_KEY, tags=self.tags(), opts=self.opts()
+            self.child_name(),
+            kms_master_key_id=key_arn or (None if publishers else _AWS_KEY),
+            tags=self.tags(),
+            opts=self.opts(),
         )
         self.arn: pulumi.Output[str] = topic.arn
         aws.sns.TopicPolicy(
             self.child_name(),
             arn=self.arn,
-            policy=pulumi.Output.json_dumps(_tls_only(self.arn), sort_keys=True),
+            policy=pulumi.Output.json_dumps(self._policy(publishers), sort_keys=True),
             opts=self.opts(),
         )
         for protocol, endpoints in (("email", email), ("https", https)):
@@ -90,18 +96,27 @@ class Topic(Component):
             ],
         )
 
-
-def _tls_only(arn: pulumi.Output[str]) -> dict[str, object]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
+    def _policy(self, publishers: Sequence[str]) -> dict[str, object]:
+        statements: list[dict[str, object]] = [
             {
                 "Sid": "TlsOnly",
                 "Effect": "Deny",
                 "Principal": {"AWS": "*"},
                 "Action": "sns:Publish",
-                "Resource": arn,
+                "Resource": self.arn,
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             }
-        ],
-    }
+        ]
+        if publishers:
+            account = aws.get_caller_identity_output(opts=pulumi.InvokeOptions(parent=self)).account_id
+            statements.append(
+                {
+                    "Sid": "ServicesOfThisAccount",
+                    "Effect": "Allow",
+                    "Principal": {"Service": sorted(publishers)},
+                    "Action": "sns:Publish",
+                    "Resource": self.arn,
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                }
+            )
+        return {"Version": "2012-10-17", "Statement": statements}

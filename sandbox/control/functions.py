@@ -74,6 +74,23 @@ def _addon_version(args: Values, scope: Scope) -> Values:
     return {**args, "id": name, "region": region, "version": ADDONS[name][kubernetes]}
 
 
+def _secret_version(args: Values, scope: Scope) -> Values:
+    """Answer for any secret: whoever names one has it, and its text is not for a sandbox to know."""
+    given = str(args.get("secretId"))
+    arn = given if given.startswith("arn:") else f"arn:aws:secretsmanager:{scope.region}:{ACCOUNT_ID}:secret:{given}"
+    return {
+        **args,
+        "arn": arn,
+        "createdDate": "2026-01-01T00:00:00Z",
+        "id": f"{given}|AWSCURRENT",
+        "region": scope.region,
+        "secretBinary": "",
+        "secretString": "https://sandbox.invalid/secret",
+        "versionId": "00000000-0000-0000-0000-000000000000",
+        "versionStages": list[Value](["AWSCURRENT"]),
+    }
+
+
 def _zone(args: Values, _: Scope) -> Values:
     """Answer for any zone: whoever owns a domain has a zone for it, the same one at every call."""
     given = args.get("zoneId")
@@ -106,4 +123,5 @@ FUNCTIONS: Mapping[str, Callable[[Values, Scope], Values]] = {
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
     "aws:route53/getZone:getZone": _zone,
+    "aws:secretsmanager/getSecretVersion:getSecretVersion": _secret_version,
 }

@@ -129,6 +129,7 @@ class _Cloud(Mocks):
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION, "id": REGION},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "id": ACCOUNT},
             "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com"},
+            "aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretString": "https://events.example.com/1"},
             "aws:route53/getZone:getZone": {"zoneId": "Z0123456789ABCDEFGHIJ", "name": args.args.get("name")},
         }
         return {**args.args, **answers[args.token]}, []

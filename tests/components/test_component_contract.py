@@ -33,6 +33,7 @@ from components.lambda_service import LambdaOptions, LambdaService
 from components.load_balancer import LoadBalancer
 from components.naming import fits
 from components.network import Network
+from components.notifications import Notifications, Slack
 from components.postgres import Postgres, Restore
 from components.private_bucket import PrivateBucket
 from components.queue import Queue
@@ -44,6 +45,7 @@ from components.secret import Secret
 from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, Weighted, ZipArtifact
 from components.table import Table
 from components.table_stream import TableStream
+from components.task_events import TaskEvents
 from components.topic import Topic
 from components.web_acl import WebAcl
 
@@ -191,7 +193,15 @@ def account() -> None:
 def watched() -> None:
     """Declare what stands before a stack and what shows it."""
     WebAcl("dev-firewall", countries=["US"], key_arn=KEY)
-    Dashboard("dev-stack", sections=[], alarms=[], region="us-east-1")
+    told = Notifications(
+        "dev-alarms",
+        email=["team@example.com"],
+        pagerduty=SECRET,
+        slack=Slack(workspace="T0123456789", channel="C0123456789"),
+        key_arn=KEY,
+    )
+    TaskEvents("dev-tasks", cluster_arn="arn:aws:ecs:us-east-1:123456789012:cluster/dev", topics=told.topics)
+    Dashboard("dev-stack", watched=told.watched, region="us-east-1")
 
 
 EXAMPLES = [containers, functions, pods, data, reached, public_entry, api_entry, rest_entry, account, watched]

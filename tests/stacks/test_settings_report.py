@@ -45,7 +45,7 @@ EXPECTED = {
     "modeshift:network.endpoints[0]": (10, "ecr.dkr"),
     "modeshift:serverless.placement": (11, "modeshift:container.placement"),
     "modeshift:container.placement": (12, "public"),
-    "modeshift:dbPassword": (13, ""),
+    "modeshift:dbPassword": (13, "dashboard"),
     "modeshift:services.netprobe.size.memory": (17, "1024"),
     "modeshift:services.netprobe.scaling.min": (18, ""),
     "modeshift:services.netprobe.secrets.API_KEY": (19, ""),
