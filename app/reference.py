@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from app.core import service
 from app.core.settings import EnvironmentSettings, Settings
+from app.core.worker_settings import WorkerSettings
 
 _INTRODUCTION = """\
 # Settings of the app
@@ -38,7 +39,9 @@ def reference() -> str:
         (kind for kind in _below(EnvironmentSettings) if kind.__module__.startswith("app.services.")),
         key=lambda kind: kind.__module__,
     )
-    return "\n".join([_INTRODUCTION, _section("Every service", Settings), *(map(_of_service, others)), _OTHERS])
+    return "\n".join(
+        [_INTRODUCTION, _section("Every service", Settings), *map(_of_service, [WorkerSettings, *others]), _OTHERS]
+    )
 
 
 def _below(settings: type[EnvironmentSettings]) -> Iterator[type[EnvironmentSettings]]:
@@ -65,10 +68,10 @@ def _rows(settings: type[EnvironmentSettings]) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "must be set"
-    default = field.get_default()
+    default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return "none" if default in (None, "", ()) else f"`{default}`"
+    return "none" if default in (None, "", (), {}) else f"`{default}`"
 
 
 def _meaning(field: FieldInfo) -> str:
