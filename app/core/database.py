@@ -165,6 +165,9 @@ async def _deadline(session: S) -> AsyncGenerator[S]:
         if isinstance(error, TimeoutError):
             # Whatever it waits for, it would wait for it again to roll back.
             await session.invalidate()
+        if isinstance(error, DBAPIError):
+            # The row that it is about, which is nobody's business who reads logs.
+            vars(error.driver_exception)["detail"] = None
         problem = _problem(error)
         if problem is None:
             raise
@@ -197,5 +200,5 @@ def _unavailable(detail: str, wait: str) -> ProblemError:
 
 
 def _cause(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = error.driver_exception if isinstance(error, DBAPIError) else error
     return f"{type(cause).__name__}: {cause}"

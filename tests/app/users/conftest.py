@@ -81,7 +81,7 @@ def environ(postgres: Postgres, database: str) -> dict[str, str]:
 def container(environ: dict[str, str]) -> Iterator[Ask]:
     """Run the app as a container does: one loop for all requests."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     app = create_app(environ)
     lifespan = app.router.lifespan_context(app)
