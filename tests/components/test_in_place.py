@@ -33,7 +33,8 @@ SCOPE = Scope(region="us-east-1")
 
 
 def table(**choices: Any) -> None:
-    Table("dev-t", **{"key": ["id"], "attributes": {"id": "S"}, **choices})
+    given: dict[str, Any] = {"key": ["id"], "attributes": {"id": "S"}, **choices}
+    Table("dev-t", **given)
 
 
 def bucket(**choices: Any) -> None:
@@ -53,7 +54,8 @@ def fed(**choices: Any) -> None:
     bucket = Bucket("dev-b")
     queue = Queue("dev-q", bucket_arns=[bucket.arn], **choices.get("queue", {}))
     BucketEvents("dev-b", bucket=bucket, arrivals=[Arrival(queue=queue, **choices.get("arrival", {}))])
-    Schedule("dev-q", queue=queue, **{"expression": "rate(1 hour)", **choices.get("schedule", {})})
+    timed: dict[str, Any] = {"expression": "rate(1 hour)", **choices.get("schedule", {})}
+    Schedule("dev-q", queue=queue, **timed)
     source = Table("dev-t", key=["id"], attributes={"id": "S"}, stream=True, **choices.get("table", {}))
     TableStream("dev-q", table=source, queue=queue)
 

@@ -18,7 +18,7 @@ ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/dev-chat-history-1a2b3c4"
 
 
 def table(**choices: Any) -> Table:
-    given = {"key": ["user", "time"], "attributes": {"time": "N", "user": "S"}, **choices}
+    given: dict[str, Any] = {"key": ["user", "time"], "attributes": {"time": "N", "user": "S"}, **choices}
     return Table("dev-chat-history", **given)
 
 

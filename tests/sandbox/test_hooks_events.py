@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_a_table_without_a_stream_has_no_arn_of_one(cloud: Cloud) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_another_key_is_another_table(cloud: Cloud, change: Values) -> None:
+def test_another_key_is_another_table(cloud: Cloud, change: dict[str, Any]) -> None:
     assert cloud.diff(cloud.create(TABLE, "results", **KEYED), **change).replaces
 
 
@@ -115,7 +115,7 @@ def test_another_key_is_another_table(cloud: Cloud, change: Values) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_everything_else_changes_in_place(cloud: Cloud, change: Values) -> None:
+def test_everything_else_changes_in_place(cloud: Cloud, change: dict[str, Any]) -> None:
     planned = cloud.diff(cloud.create(TABLE, "results", **KEYED), **change)
     assert planned.changes
     assert not planned.replaces

@@ -74,9 +74,9 @@ def _shown(block: Values) -> str:
 
 def _statements(policy: Values) -> Iterator[dict[str, Any]]:
     text = policy.get("policy")
-    document = json.loads(text) if isinstance(text, str) else text
-    found = document.get("Statement", []) if isinstance(document, dict) else []
-    yield from (one for one in ([found] if isinstance(found, dict) else found) if isinstance(one, dict))
+    document: Any = json.loads(text) if isinstance(text, str) else text
+    found: Any = document.get("Statement", []) if isinstance(document, dict) else []
+    yield from [found] if isinstance(found, dict) else found
 
 
 def _lets_send(statement: dict[str, Any], bucket_arn: str) -> bool:
