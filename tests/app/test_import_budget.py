@@ -15,12 +15,12 @@ BUDGET = 60
 """Modules beyond those of a bare FastAPI app behind Mangum, our own included; there are about fifty."""
 
 HEAVY = {
+    "aws_lambda_powertools": "only workers need it",
     "boto3": "only secrets in Secrets Manager need it",
     "botocore": "comes with boto3",
     "certifi": "only HTTPS probes need it",
     "cryptography": "only certificates need it",
     "dns": "only DNS probes need it",
-    "email_validator": "no model has an address",
     "google.protobuf": "only telemetry needs it",
     "h11": "only HTTP probes need it; the server of a container has its own import",
     "httpx": "tests only",
