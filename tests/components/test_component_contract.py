@@ -24,13 +24,17 @@ from components.dashboard import Dashboard
 from components.domain import DomainName
 from components.eks_cluster import EksCluster
 from components.eks_service import EksService
+from components.eks_worker import EksWorker
 from components.fargate_service import FargateService
+from components.fargate_worker import FargateWorker
 from components.file_system import FileSystem
 from components.front_door import FrontDoor, FrontDoorArgs
 from components.github_roles import GithubRoles
 from components.key import CustomerKey
 from components.lambda_service import LambdaOptions, LambdaService
+from components.lambda_worker import LambdaWorker
 from components.load_balancer import LoadBalancer
+from components.migration import Migration
 from components.naming import fits
 from components.network import Network
 from components.notifications import Notifications, Slack
@@ -42,12 +46,13 @@ from components.rest_definition import RestRoute
 from components.route import Route
 from components.schedule import Schedule
 from components.secret import Secret
-from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, Weighted, ZipArtifact
+from components.service import ImageArtifact, LambdaTarget, SecretRef, ServiceArgs, Weighted, WorkloadArgs, ZipArtifact
 from components.table import Table
 from components.table_stream import TableStream
 from components.task_events import TaskEvents
 from components.topic import Topic
 from components.web_acl import WebAcl
+from tests.components.workers import worker
 
 Deploy = Callable[[Callable[[], Any]], Any]
 
@@ -173,6 +178,17 @@ def reached() -> None:
     FileSystem("dev-users-files", network=network, key_arn=KEY)
 
 
+def worked() -> None:
+    """Declare what runs beside a service on every compute: its worker, and what migrates before."""
+    network = Network("dev-net")
+    cluster = EksCluster("dev-eks", network=network, admins=[ADMIN])
+    args = worker("jobs", "uploaded", key_arn=KEY)
+    LambdaWorker("dev-contracts-worker", args)
+    FargateWorker("dev-users-worker", args, cluster=Cluster("dev-cluster"), network=network, exec_enabled=True)
+    EksWorker("dev-netprobe-worker", args, cluster=cluster)
+    Migration("dev-contracts-migration", WorkloadArgs(artifact=IMAGE, key_arn=KEY))
+
+
 def account() -> None:
     """Declare what an account has once, for all its stacks."""
     ImageRegistry("modeshift", key_arn=KEY, replicate_to=["eu-west-1"], lambda_pull=True)
@@ -204,7 +220,7 @@ def watched() -> None:
     Dashboard("dev-stack", watched=told.watched, region="us-east-1")
 
 
-EXAMPLES = [containers, functions, pods, data, reached, public_entry, api_entry, rest_entry, account, watched]
+EXAMPLES = [containers, functions, pods, worked, data, reached, public_entry, api_entry, rest_entry, account, watched]
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda example: example.__name__)
