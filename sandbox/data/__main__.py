@@ -47,6 +47,8 @@ def _serve(account: Path, speed: float) -> int:
     except ImportError as problem:
         sys.stderr.write(f"The sandbox's data services need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
         return 1
+    # Whoever started this may have a profile of their own in the environment; it is not for here.
+    os.environ.pop("AWS_PROFILE", None)
     Daemon(account, speed).run()
     return 0
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copyreg
 import io
 import logging
-import os
 import pickle
 import threading
 import time
@@ -179,8 +178,6 @@ def _reads(environ: WSGIEnvironment) -> bool:
 def _client(service: str, region: str, endpoint: str) -> Any:  # noqa: ANN401
     import boto3  # noqa: PLC0415 - slow to load
 
-    # Whoever runs the sandbox may have a profile of their own in the environment; it is not for here.
-    os.environ.pop("AWS_PROFILE", None)
     return boto3.client(
         service,
         region_name=region,

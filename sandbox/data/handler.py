@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 
 class Context:
@@ -32,21 +33,28 @@ class Context:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
+class Unusable(Exception):  # noqa: N818 - what is wrong with a function, as Lambda's own runtime says it
+    """A function that cannot be called, or whose answer cannot be told."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 def main() -> None:
-    target, deadline = sys.argv[1], float(sys.argv[4])
+    target, request, deadline = sys.argv[1], sys.argv[2], float(sys.argv[4])
     # Names of packages here may be those of the function; only its own folder counts, and what Python brings.
     sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"]]
     try:
-        answer = {"result": json.loads(json.dumps(_call(json.load(sys.stdin), Context(deadline))))}
-    except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
-        frames = traceback.extract_tb(error.__traceback__)[1:]
+        answer = {"result": _told(_handler()(json.load(sys.stdin), Context(deadline)))}
+    except Exception as error:  # noqa: BLE001 - whatever it is, Lambda tells it in one form
+        kind = error.kind if isinstance(error, Unusable) else type(error).__name__
+        frames = [] if isinstance(error, Unusable) else traceback.extract_tb(error.__traceback__)[1:]
         answer = {
             "error": {
                 "errorMessage": str(error),
-                "errorType": type(error).__name__,
-                "requestId": sys.argv[2],
+                "errorType": kind,
+                "requestId": request,
                 "stackTrace": traceback.format_list(frames),
             }
         }
@@ -54,9 +62,22 @@ def main() -> None:
         json.dump(answer, file)
 
 
-def _call(event: object, context: Context) -> object:
+def _handler() -> Callable[[object, Context], object]:
     name, _, function = os.environ["_HANDLER"].rpartition(".")
-    return getattr(importlib.import_module(name.replace("/", ".")), function)(event, context)
+    try:
+        module = importlib.import_module(name.replace("/", "."))
+    except ImportError as error:
+        raise Unusable("Runtime.ImportModuleError", f"Unable to import module '{name}': {error}") from None
+    if not hasattr(module, function):
+        raise Unusable("Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{name}'")
+    return getattr(module, function)
+
+
+def _told(result: object) -> object:
+    try:
+        return json.loads(json.dumps(result))
+    except (TypeError, ValueError) as error:
+        raise Unusable("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ class Cluster:
                     "--encoding=UTF8",
                     "--locale=C.UTF-8" if _has_utf8() else "--locale=C",
                     "--wal-segsize=1",
+                    # Nothing is lost by it before the server runs, which does sync.
+                    "--no-sync",
                     "--no-instructions",
                 ],
                 unprivileged=True,

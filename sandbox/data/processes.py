@@ -147,7 +147,7 @@ def _end_other(process: psutil.Process) -> None:
         return
 
 
-def guard(stop: str, *, unprivileged: bool) -> list[str]:
+def guard(stop: str, *, unprivileged: bool = False) -> list[str]:
     """Return what a command runs under: ended with its parent, and as nobody where it must not be root."""
     as_nobody = unprivileged and os.geteuid() == 0
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None

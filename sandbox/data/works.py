@@ -68,6 +68,9 @@ class Works:
         from sandbox.data.invocation import invoke  # noqa: PLC0415 - few stacks have one
 
         name = str(invocation.outputs["functionName"])
+        if invocation.outputs.get("lifecycleScope") == "CRUD":
+            message = "The sandbox calls a function when the invocation is made; lifecycleScope CRUD is not simulated."
+            raise DataError(message)
         with self._account.transaction() as account:
             function = account.named((_FUNCTION,), invocation.region, name)
         if function is None:
