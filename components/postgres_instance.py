@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -248,6 +248,8 @@ def secret_arn(instance: aws.rds.Instance) -> pulumi.Output[str]:
 
     def arn(secrets: Sequence[InstanceMasterUserSecret]) -> pulumi.Input[str]:
         # In the preview that takes a database over, there is none yet.
-        return secrets[0].secret_arn or "" if secrets else pulumi.Output.from_input(pulumi.UNKNOWN)
+        if not secrets:
+            return cast("pulumi.Output[str]", pulumi.Output.from_input(pulumi.UNKNOWN))
+        return secrets[0].secret_arn or ""
 
     return instance.master_user_secrets.apply(arn)

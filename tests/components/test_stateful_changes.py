@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from components.base import Component
 from components.cache import Cache
 from components.file_system import FileSystem
 from components.network import Network
@@ -29,7 +28,7 @@ SCOPE = Scope(region="us-east-1")
 RESTORES = [Restore(name="r1", at="2026-11-21T10:00:00Z"), Restore(name="r2", at="2026-11-22T10:00:00Z")]
 
 # What a stack may say of a link that has a network, and other values than the usual ones.
-CHOICES: Mapping[type[Component], Mapping[str, Sequence[Any]]] = {
+CHOICES: Mapping[type[Any], Mapping[str, Sequence[Any]]] = {
     Postgres: {
         "size": [
             PostgresSize(instance_class="db.r7g.2xlarge", storage_gb=500, max_storage_gb=5000, multi_az=True),
@@ -82,7 +81,7 @@ def kept(deploy: Deploy) -> Callable[..., dict[tuple[str, str], Any]]:
     """Return what of a component holds data, by type and logical name."""
 
     @cache
-    def made(component: type[Component], option: str, at: int) -> dict[tuple[str, str], Any]:
+    def made(component: type[Any], option: str, at: int) -> dict[tuple[str, str], Any]:
         choices = {option: CHOICES[component][option][at]} if option else {}
         recorded = deploy(lambda: component(NAME, network=Network("dev-net", azs=zones(option)), **choices))
         return {(one.type, one.name): one for one in recorded if one.type in STATEFUL_TYPES}
@@ -105,13 +104,13 @@ def replaced(old: Any, new: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("component", CHOICES)
-def test_every_choice_is_looked_at(component: type[Component]) -> None:
+def test_every_choice_is_looked_at(component: type[Any]) -> None:
     assert set(CHOICES[component]) == set(inspect.signature(component).parameters) - IDENTITY
 
 
 @pytest.mark.parametrize(("component", "option", "value"), CASES)
 def test_no_choice_replaces_or_deletes_what_holds_data(
-    kept: Callable[..., dict[tuple[str, str], Any]], component: type[Component], option: str, value: Any
+    kept: Callable[..., dict[tuple[str, str], Any]], component: type[Any], option: str, value: Any
 ) -> None:
     at = list(CHOICES[component][option]).index(value)
     before, after = kept(component), kept(component, option, at)
@@ -124,7 +123,7 @@ def test_no_choice_replaces_or_deletes_what_holds_data(
 
 @pytest.mark.parametrize(("component", "token", "path"), PROPERTIES)
 def test_what_replaces_is_the_same_whatever_is_chosen_or_was_settled_for_good(
-    kept: Callable[..., dict[tuple[str, str], Any]], component: type[Component], token: str, path: str
+    kept: Callable[..., dict[tuple[str, str], Any]], component: type[Any], token: str, path: str
 ) -> None:
     variants = [kept(component)] + [
         kept(component, option, at) for option, values in CHOICES[component].items() for at, _ in enumerate(values)

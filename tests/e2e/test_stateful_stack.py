@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,9 +15,6 @@ import grpc
 import pytest
 
 from automation import policies
-from automation.language_host import serve
-from automation.toolchain import pulumi_binary
-from sandbox import attachments
 from sandbox.control import lifecycle
 from sandbox.control.account import Account
 from sandbox.control.answers import answering
@@ -27,10 +22,11 @@ from sandbox.control.facts import Catalog
 from sandbox.control.protos import provider_pb2_grpc
 from sandbox.control.provider import Provider
 from sandbox.control.scope import Scope
+from sandbox.control.wire import Values
+from tests.sandbox.engine import Stack, attached
 
 pytestmark = pytest.mark.e2e
 
-TIMEOUT = 180
 INSTANCE = "aws:rds/instance:Instance"
 KEPT = (INSTANCE, "aws:elasticache/serverlessCache:ServerlessCache", "aws:efs/fileSystem:FileSystem")
 PROGRAM = """
@@ -101,68 +97,47 @@ PROD = {
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a run ended, and what the engine said of each step."""
-
-    code: int
-    text: str
-    events: list[dict[str, Any]]
-
-    @property
-    def summary(self) -> dict[str, int]:
-        return next(event["summaryEvent"]["resourceChanges"] for event in self.events if "summaryEvent" in event)
-
-    def ok(self) -> Ran:
-        assert self.code == 0, self.text
-        return self
-
-    def steps(self, *kinds: str) -> set[tuple[str, str]]:
-        """Return operation and logical name of what happened to resources of these types."""
-        found = [event["resourcePreEvent"]["metadata"] for event in self.events if "resourcePreEvent" in event]
-        return {(one["op"], one["urn"].rpartition("::")[2]) for one in found if one["type"] in kinds}
-
-    def stopping(self, environment: str) -> list[str]:
-        allowed = policies.exceptions()
-        report = policies.judge(self.events, environment=environment, suppressions=allowed, today=date(2026, 1, 1))
-        return [f"{one.rule.id} {one.resource.name}: {one.sentence}" for one in report.stopping]
-
-
-@dataclass(frozen=True)
 class Shop:
-    """A stack of the components, whose program reads `settings.json`."""
+    """A stack of the components, in an account that nobody else uses."""
 
-    folder: Path
-    environment: dict[str, str]
+    stack: Stack
     account: Account
 
     def run(self, operation: str, **settings: object) -> Ran:
         if settings:
-            (self.folder / "settings.json").write_text(json.dumps(settings))
-        log = self.folder / "events"
-        confirmed = () if operation == "preview" else ("--yes", "--skip-preview")
-        done = self.pulumi(operation, "--event-log", str(log), *confirmed)
-        lines = log.read_text().splitlines() if log.exists() else []
-        log.unlink(missing_ok=True)
-        return Ran(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
-
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(pulumi_binary()), *arguments, "--non-interactive", "--stack", "shop"],
-            cwd=self.folder,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+            self.stack.settle(**settings)
+        return Ran(self.stack.events(operation))
 
     def outputs(self) -> dict[str, str]:
-        return json.loads(self.pulumi("stack", "output", "--json").stdout)
+        return json.loads(self.stack.pulumi("stack", "output", "--json").stdout)
 
     def databases(self) -> dict[str, dict[str, Any]]:
         return {
             one.urn.rpartition("::")[2]: one.outputs for one in self.account.list_resources() if one.type == INSTANCE
         }
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What the engine told of a run."""
+
+    events: list[dict[str, Any]]
+
+    @property
+    def kinds(self) -> set[str]:
+        """Return what happened to resources, such as `same` and `update`."""
+        return set(next(event["summaryEvent"]["resourceChanges"] for event in self.events if "summaryEvent" in event))
+
+    def steps(self, *types: str) -> set[tuple[str, str]]:
+        """Return what happened to resources of these types, and their logical names."""
+        found = [event["resourcePreEvent"]["metadata"] for event in self.events if "resourcePreEvent" in event]
+        return {(one["op"], one["urn"].rpartition("::")[2]) for one in found if one["type"] in types}
+
+    def stopping(self, environment: str) -> list[str]:
+        """Return what our own rules would stop the run for."""
+        allowed = policies.exceptions()
+        report = policies.judge(self.events, environment=environment, suppressions=allowed, today=date(2026, 1, 1))
+        return [f"{one.rule.id} {one.resource.name}: {one.sentence}" for one in report.stopping]
 
 
 @contextmanager
@@ -178,32 +153,18 @@ def control_plane(account: Account) -> Iterator[int]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
-    (tmp_path / "__main__.py").write_text(PROGRAM)
-    (tmp_path / "app.zip").write_bytes(b"PK\5\6" + bytes(18))
     account = Account(tmp_path / "account")
-    with control_plane(account) as providers, serve(port=0, lists_packages=False) as host:
-        environment = {
-            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
-            "PULUMI_DEBUG_COMMANDS": "true",
-            "PULUMI_DEBUG_LANGUAGES": f"python:{host}",
-            "PULUMI_DEBUG_PROVIDERS": attachments(providers),
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-        made = Shop(tmp_path, environment, account)
-        assert made.pulumi("stack", "init").returncode == 0
-        yield made
+    with control_plane(account) as providers, attached(tmp_path, account, providers) as sandbox:
+        stack = sandbox.stack(PROGRAM, "shop")
+        (stack.folder / "app.zip").write_bytes(b"PK\5\6" + bytes(18))
+        yield Shop(stack, account)
     account.close()
 
 
 def test_prod_keeps_the_rules_grows_in_place_and_is_let_go_only_on_purpose(shop: Shop) -> None:
-    first = shop.run("up", **PROD).ok()
+    first = shop.run("up", **PROD)
     assert first.stopping("prod") == []
-    assert set(shop.run("preview").ok().summary) == {"same"}
+    assert shop.run("preview").kinds == {"same"}
 
     bigger = {
         **PROD,
@@ -213,30 +174,28 @@ def test_prod_keeps_the_rules_grows_in_place_and_is_let_go_only_on_purpose(shop:
         "cache": 20,
         "database": "other",
     }
-    grown = shop.run("up", **bigger).ok()
+    grown = shop.run("up", **bigger)
     assert grown.stopping("prod") == []
     assert {step for step, _ in grown.steps(*KEPT)} == {"update", "same"}
     (database,) = shop.databases().values()
     assert (database["instanceClass"], database["dbName"]) == ("db.m7g.large", "app")
     assert ".proxy-" in shop.outputs()["DATABASE_URL"]
 
-    refused = shop.run("destroy")
-    assert refused.code != 0
-    assert "protected" in refused.text
+    assert "protected" in shop.stack.failure("destroy")
     assert list(shop.databases()) == ["shop-users-database"]
 
-    shop.run("up", **{**bigger, "guarded": False}).ok()
-    shop.run("destroy").ok()
+    shop.run("up", **{**bigger, "guarded": False})
+    shop.run("destroy")
     assert shop.account.summary() == {}
 
 
 def test_dev_keeps_the_rules_and_goes_back_in_time_beside_what_it_has(shop: Shop) -> None:
-    first = shop.run("up", **DEV).ok()
+    first = shop.run("up", **DEV)
     assert first.stopping("dev") == []
     before = shop.outputs()
 
-    restored = {**DEV, "restores": [{"name": "r1", "at": "2026-11-21T10:00:00Z"}]}
-    assert shop.run("up", **restored).ok().steps(INSTANCE) == {
+    restore = {"name": "r1", "at": "2026-11-21T10:00:00Z"}
+    assert shop.run("up", **DEV, restores=[restore]).steps(INSTANCE) == {
         ("same", "shop-users-database"),
         ("create", "shop-users-database-r1"),
     }
@@ -252,13 +211,13 @@ def test_dev_keeps_the_rules_and_goes_back_in_time_beside_what_it_has(shop: Shop
     assert copy["username"] == original["username"]
 
     # The next major version is for all that are there; the source goes by itself.
-    alone = {**DEV, "version": "19", "restores": [{**restored["restores"][0], "keep_source": False}]}
-    assert shop.run("up", **alone).ok().steps(INSTANCE) == {
+    alone = {**DEV, "version": "19", "restores": [{**restore, "keep_source": False}]}
+    assert shop.run("up", **alone).steps(INSTANCE) == {
         ("delete", "shop-users-database"),
         ("update", "shop-users-database-r1"),
     }
     assert shop.outputs() == after
-    shop.run("destroy").ok()
+    shop.run("destroy")
     assert shop.account.summary() == {}
 
 
@@ -266,13 +225,19 @@ def test_a_database_that_exists_is_taken_over_as_it_was_made(shop: Shop) -> None
     kind = Catalog().get(INSTANCE)
     assert kind is not None
     made = {"identifier": "users-db", "engine": "postgres", "engineVersion": "18", "dbName": "users", "username": "ann"}
-    given = {**made, "allocatedStorage": 20, "instanceClass": "db.t4g.small", "storageEncrypted": True, "password": "x"}
+    given: Values = {
+        **made,
+        "allocatedStorage": 20,
+        "instanceClass": "db.t4g.small",
+        "storageEncrypted": True,
+        "password": "x",
+    }
     with shop.account.transaction() as account:
         old = lifecycle.create(account, kind, Scope(region="us-east-1"), "elsewhere", given)
 
     settings = {**DEV, "guarded": True, "import": "users-db", "database": "orders"}
-    assert shop.run("preview", **settings).ok().steps(INSTANCE) >= {("import", "shop-users-database")}
-    steps = shop.run("up").ok().steps(INSTANCE)
+    assert shop.run("preview", **settings).steps(INSTANCE) >= {("import", "shop-users-database")}
+    steps = shop.run("up").steps(INSTANCE)
     assert steps == {("import", "shop-users-database"), ("update", "shop-users-database")}
     (now,) = shop.databases().values()
     assert now["resourceId"] == old.outputs["resourceId"]
@@ -281,4 +246,4 @@ def test_a_database_that_exists_is_taken_over_as_it_was_made(shop: Shop) -> None
     assert now["dbSubnetGroupName"] == old.outputs["dbSubnetGroupName"]
     assert shop.outputs()["DATABASE_URL"].startswith("postgresql://users-db.")
     assert shop.outputs()["DATABASE_SECRET"] == now["masterUserSecrets"][0]["secretArn"]
-    assert set(shop.run("preview").ok().summary) == {"same"}
+    assert shop.run("preview").kinds == {"same"}

@@ -103,8 +103,18 @@ class Sandbox:
 @contextmanager
 def opened(folder: Path) -> Iterator[Sandbox]:
     """Start a server in a folder, and end it with the block."""
+    with running(folder / "account") as providers:
+        account = Account(folder / "account")
+        with attached(folder, account, providers) as sandbox:
+            yield sandbox
+        account.close()
+
+
+@contextmanager
+def attached(folder: Path, account: Account, providers: int) -> Iterator[Sandbox]:
+    """Let engines use a server of an account at a port, and keep their state in a folder."""
     (folder / "state").mkdir()
-    with running(folder / "account") as providers, serve(port=0, lists_packages=False) as host:
+    with serve(port=0, lists_packages=False) as host:
         environment = {
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
@@ -115,6 +125,4 @@ def opened(folder: Path) -> Iterator[Sandbox]:
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        account = Account(folder / "account")
         yield Sandbox(folder, environment, account)
-        account.close()
