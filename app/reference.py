@@ -27,6 +27,7 @@ _OTHERS = """\
 | variable | default | meaning |
 |---|---|---|
 | `MODESHIFT_SECRETS` | none | JSON of name to reference (`arn:…:secret:NAME:KEY::`): variables resolved at start. |
+| `MODESHIFT_OPTIONAL_SECRETS` | none | The same; a secret that has no value yet leaves its variable unset. |
 | `SSL_CERT_FILE` | certifi's list | Authorities that HTTPS probes trust. |
 """
 

@@ -3,6 +3,7 @@
 ECS injects the value of a secret under its name. Lambda and pods get MODESHIFT_SECRETS instead, a JSON object of
 name to reference (`arn:…:secret:NAME-a1b2c3:KEY:STAGE:VERSION`, the last three optional, as ECS writes them), so
 that no value ever stands in a function's settings. After `load` both look the same to the app.
+MODESHIFT_OPTIONAL_SECRETS is the same for what people may not have given a value yet: what is missing stays unset.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from dataclasses import dataclass
 from typing import Protocol, TypedDict, cast
 
 VARIABLE = "MODESHIFT_SECRETS"
+OPTIONAL = "MODESHIFT_OPTIONAL_SECRETS"
 
 _ARN_PARTS = 7
+_NOT_THERE = "ResourceNotFoundException"
 
 
 class SecretsError(Exception):
     """A secret cannot be resolved. The text holds names and references, never a value."""
+
+
+class _MissingError(SecretsError):
+    """There is no such secret, no value in it, or no such key in the value."""
 
 
 class _Value(TypedDict, total=False):
@@ -67,11 +74,13 @@ class Reference:
 
 def load(environ: MutableMapping[str, str], connect: Callable[[str], SecretsManager] | None = None) -> None:
     """Replace the references in an environment by what they refer to, once."""
-    text = environ.get(VARIABLE)
-    if not text:
-        return
-    environ.update(_resolve(_references(text), connect or _connect))
-    del environ[VARIABLE]
+    values: dict[str, str] = {}
+    for variable in (OPTIONAL, VARIABLE):
+        references = _references(variable, environ.get(variable) or "{}")
+        values |= _resolve(references, connect or _connect, optional=variable == OPTIONAL)
+    environ.update(values)
+    for variable in (OPTIONAL, VARIABLE):
+        environ.pop(variable, None)
 
 
 def read(variable: str, arn: str) -> str:
@@ -82,23 +91,24 @@ def read(variable: str, arn: str) -> str:
 
 def names(environ: Mapping[str, str]) -> Collection[str]:
     """Return the variables that `load` would set."""
-    text = environ.get(VARIABLE)
-    return _references(text) if text else ()
+    return {name for variable in (OPTIONAL, VARIABLE) for name in _references(variable, environ.get(variable) or "{}")}
 
 
-def _references(text: str) -> dict[str, Reference]:
+def _references(variable: str, text: str) -> dict[str, Reference]:
     try:
         found: object = json.loads(text)
     except ValueError:
-        raise SecretsError(f"{VARIABLE} is not JSON.") from None
+        raise SecretsError(f"{variable} is not JSON.") from None
     if not isinstance(found, dict):
-        raise SecretsError(f"{VARIABLE} must be a JSON object of names and references.")
+        raise SecretsError(f"{variable} must be a JSON object of names and references.")
     return {
         str(name): Reference.parse(str(name), str(value)) for name, value in cast("dict[object, object]", found).items()
     }
 
 
-def _resolve(references: Mapping[str, Reference], connect: Callable[[str], SecretsManager]) -> dict[str, str]:
+def _resolve(
+    references: Mapping[str, Reference], connect: Callable[[str], SecretsManager], *, optional: bool
+) -> dict[str, str]:
     clients: dict[str, SecretsManager] = {}
     fetched: dict[tuple[str, ...], str] = {}
     values: dict[str, str] = {}
@@ -108,9 +118,13 @@ def _resolve(references: Mapping[str, Reference], connect: Callable[[str], Secre
         client = clients[reference.region]
         request = reference.request()
         identity = tuple(request.values())
-        if identity not in fetched:
-            fetched[identity] = _fetch(client, name, request)
-        values[name] = _pick(fetched[identity], name, reference)
+        try:
+            if identity not in fetched:
+                fetched[identity] = _fetch(client, name, request)
+            values[name] = _pick(fetched[identity], name, reference)
+        except _MissingError:
+            if not optional:
+                raise
     return values
 
 
@@ -119,7 +133,9 @@ def _fetch(client: SecretsManager, name: str, request: dict[str, str]) -> str:
         answer = client.get_secret_value(**request)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise SecretsError(f"The secret for {name} ({request['SecretId']}) cannot be read: {reason}") from error
+        answered: dict[str, dict[str, str]] = getattr(error, "response", {})
+        kind = _MissingError if answered.get("Error", {}).get("Code") == _NOT_THERE else SecretsError
+        raise kind(f"The secret for {name} ({request['SecretId']}) cannot be read: {reason}") from error
     if "SecretString" not in answer:
         raise SecretsError(
             f"The secret for {name} ({request['SecretId']}) is binary; only text can be an environment value."
@@ -135,7 +151,7 @@ def _pick(value: str, name: str, reference: Reference) -> str:
     except ValueError:
         document = None
     if not isinstance(document, dict) or reference.key not in document:
-        raise SecretsError(f"The secret for {name} ({reference.arn}) has no JSON key {reference.key!r}.")
+        raise _MissingError(f"The secret for {name} ({reference.arn}) has no JSON key {reference.key!r}.")
     chosen = cast("dict[str, object]", document)[reference.key]
     return chosen if isinstance(chosen, str) else json.dumps(chosen)
 

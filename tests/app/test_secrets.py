@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from app.core.secrets import Reference, SecretsError, SecretsManager, load
+from app.core.secrets import Reference, SecretsError, SecretsManager, load, names
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-a1b2c3"
 OTHER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-a1b2c3"
@@ -97,3 +97,31 @@ def test_a_binary_secret_is_refused(stubs: dict[str, Stubber]) -> None:
     stubs["us-east-1"].add_response("get_secret_value", answer, {"SecretId": ARN})
     with pytest.raises(SecretsError, match="binary"):
         _load({"MODESHIFT_SECRETS": json.dumps({"TOKEN": ARN})}, stubs)
+
+
+def _optional(**keys: str) -> dict[str, str]:
+    return {"MODESHIFT_OPTIONAL_SECRETS": json.dumps({name: f"{ARN}:{key}::" for name, key in keys.items()})}
+
+
+def test_what_is_optional_and_missing_stays_unset(stubs: dict[str, Stubber]) -> None:
+    _expect(stubs["us-east-1"], {"one": "1"}, SecretId=ARN)
+    assert _load(_optional(ONE="one", TWO="two"), stubs) == {"ONE": "1"}
+
+
+def test_an_optional_secret_without_a_value_stays_unset(stubs: dict[str, Stubber]) -> None:
+    stubs["us-east-1"].add_client_error("get_secret_value", "ResourceNotFoundException", "no value for AWSCURRENT")
+    assert _load(_optional(ONE="one"), stubs) == {}
+
+
+def test_an_optional_secret_that_must_not_be_read_is_an_error(stubs: dict[str, Stubber]) -> None:
+    stubs["us-east-1"].add_client_error("get_secret_value", "AccessDeniedException", "not allowed")
+    environ = _optional(ONE="one")
+    with pytest.raises(SecretsError, match="AccessDenied"):
+        _load(environ, stubs)
+    assert environ == _optional(ONE="one"), "the next try finds what it needs"
+
+
+def test_names_tells_what_would_be_set() -> None:
+    environ = {"MODESHIFT_SECRETS": json.dumps({"A": ARN}), **_optional(B="b")}
+    assert sorted(names(environ)) == ["A", "B"]
+    assert not names({})
