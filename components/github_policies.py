@@ -12,157 +12,10 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.github_actions import PUSH, READS, ROLES, SECRETS, UNNAMEABLE
 from components.service import Statement
 
 _EVERYTHING = ("*",)
-
-# Settings of resources, never the data in them: no objects, messages, log lines or secret values.
-_READS = (
-    "acm:DescribeCertificate",
-    "acm:GetCertificate",
-    "acm:List*",
-    "apigateway:GET",
-    "application-autoscaling:Describe*",
-    "application-autoscaling:List*",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:ListTagsForResource",
-    "ec2:Describe*",
-    "ec2:GetManagedPrefixListEntries",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecs:Describe*",
-    "ecs:List*",
-    "eks:Describe*",
-    "eks:List*",
-    "elasticloadbalancing:Describe*",
-    "iam:Get*",
-    "iam:List*",
-    "kms:Describe*",
-    "kms:GetKey*",
-    "kms:List*",
-    "lambda:Get*",
-    "lambda:List*",
-    "logs:Describe*",
-    "logs:GetLogDelivery",
-    "logs:List*",
-    "route53:Get*",
-    "route53:List*",
-    "s3:GetAccelerateConfiguration",
-    "s3:GetBucket*",
-    "s3:GetEncryptionConfiguration",
-    "s3:GetLifecycleConfiguration",
-    "s3:GetReplicationConfiguration",
-    "sqs:GetQueue*",
-    "sqs:ListQueue*",
-    "tag:GetResources",
-)
-
-# Of EC2 the network only: nobody can start a machine with these.
-_NETWORK = tuple(
-    f"ec2:{action}"
-    for action in (
-        "AllocateAddress",
-        "AssociateAddress",
-        "AssociateRouteTable",
-        "AttachInternetGateway",
-        "AuthorizeSecurityGroupEgress",
-        "AuthorizeSecurityGroupIngress",
-        "CreateFlowLogs",
-        "CreateInternetGateway",
-        "CreateNatGateway",
-        "CreateRoute",
-        "CreateRouteTable",
-        "CreateSecurityGroup",
-        "CreateSubnet",
-        "CreateTags",
-        "CreateVpc",
-        "CreateVpcEndpoint",
-        "DeleteFlowLogs",
-        "DeleteInternetGateway",
-        "DeleteNatGateway",
-        "DeleteNetworkInterface",
-        "DeleteRoute",
-        "DeleteRouteTable",
-        "DeleteSecurityGroup",
-        "DeleteSubnet",
-        "DeleteTags",
-        "DeleteVpc",
-        "DeleteVpcEndpoints",
-        "DetachInternetGateway",
-        "DetachNetworkInterface",
-        "DisassociateAddress",
-        "DisassociateRouteTable",
-        "ModifySecurityGroupRules",
-        "ModifySubnetAttribute",
-        "ModifyVpcAttribute",
-        "ModifyVpcEndpoint",
-        "ReleaseAddress",
-        "ReplaceRoute",
-        "ReplaceRouteTableAssociation",
-        "RevokeSecurityGroupEgress",
-        "RevokeSecurityGroupIngress",
-        "UpdateSecurityGroupRuleDescriptionsEgress",
-        "UpdateSecurityGroupRuleDescriptionsIngress",
-    )
-)
-
-# Actions on what gets a generated id, or that AWS takes no resource for.
-_UNNAMEABLE = (
-    *_NETWORK,
-    "acm:AddTagsToCertificate",
-    "acm:DeleteCertificate",
-    "acm:RequestCertificate",
-    "apigateway:DELETE",
-    "apigateway:PATCH",
-    "apigateway:POST",
-    "apigateway:PUT",
-    "apigateway:TagResource",
-    "apigateway:UntagResource",
-    "application-autoscaling:DeleteScalingPolicy",
-    "application-autoscaling:DeleteScheduledAction",
-    "application-autoscaling:DeregisterScalableTarget",
-    "application-autoscaling:PutScalingPolicy",
-    "application-autoscaling:PutScheduledAction",
-    "application-autoscaling:RegisterScalableTarget",
-    "application-autoscaling:TagResource",
-    "application-autoscaling:UntagResource",
-    "cloudwatch:GetMetricData",  # how the computes of a shift are doing
-    "ecr:GetAuthorizationToken",
-    "ecs:DeregisterTaskDefinition",
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-)
-
-_ROLES = tuple(
-    f"iam:{action}"
-    for action in (
-        "AttachRolePolicy",
-        "CreateRole",
-        "DeleteRole",
-        "DeleteRolePolicy",
-        "DetachRolePolicy",
-        "PutRolePolicy",
-        "TagRole",
-        "UntagRole",
-        "UpdateAssumeRolePolicy",
-        "UpdateRole",
-        "UpdateRoleDescription",
-    )
-)
-_PUSH = tuple(
-    f"ecr:{action}"
-    for action in (
-        "BatchCheckLayerAvailability",
-        "BatchGetImage",
-        "CompleteLayerUpload",
-        "GetDownloadUrlForLayer",
-        "InitiateLayerUpload",
-        "PutImage",
-        "UploadLayerPart",
-    )
-)
 
 # Each in a cluster's name: `access-entry/staging-eks/role/…`.
 _OF_CLUSTERS = ("access-entry", "addon", "cluster", "podidentityassociation")
@@ -174,7 +27,9 @@ _PASSED_TO = (
     "ecs-tasks.amazonaws.com",
     "eks.amazonaws.com",
     "lambda.amazonaws.com",
+    "pipes.amazonaws.com",
     "pods.eks.amazonaws.com",
+    "scheduler.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",
 )
 # Whose own roles AWS makes on first use.
@@ -212,7 +67,7 @@ def preview_statements(shared: Shared) -> list[Statement]:
         Statement(actions=["s3:ListBucket"], resources=[shared.state_arn]),
         Statement(actions=["s3:GetObject"], resources=[_objects(shared)]),
         Statement(actions=["kms:Decrypt"], resources=[shared.key_arn]),
-        Statement(actions=_READS, resources=_EVERYTHING),
+        Statement(actions=READS, resources=_EVERYTHING),
     ]
 
 
@@ -220,7 +75,7 @@ def publish_statements(shared: Shared) -> list[Statement]:
     """Return what pushing an image needs, and finding one that was pushed before."""
     return [
         Statement(actions=["ecr:GetAuthorizationToken"], resources=_EVERYTHING),
-        Statement(actions=[*_PUSH, "ecr:DescribeImages"], resources=[shared.registry_arn]),
+        Statement(actions=[*PUSH, "ecr:DescribeImages"], resources=[shared.registry_arn]),
     ]
 
 
@@ -231,10 +86,11 @@ def deploy_statements(environment: str, shared: Shared) -> list[Statement]:
         *preview_statements(shared),
         Statement(actions=["s3:DeleteObject", "s3:PutObject"], resources=[_objects(shared)]),
         Statement(actions=["kms:Encrypt", "kms:GenerateDataKey"], resources=[shared.key_arn]),
-        Statement(actions=_PUSH, resources=[shared.registry_arn]),
+        Statement(actions=PUSH, resources=[shared.registry_arn]),
         _named(environment, shared),
+        Statement(actions=SECRETS, resources=[shared.arn(f"secretsmanager:*:{{account}}:secret:{environment}-*")]),
         Statement(
-            actions=_UNNAMEABLE,
+            actions=UNNAMEABLE,
             resources=_EVERYTHING,
             conditions={"StringEquals": {"aws:RequestedRegion": sorted(shared.regions)}},
         ),
@@ -261,6 +117,7 @@ def _named(environment: str, shared: Shared) -> Statement:
     """Allow everything on what carries the environment's prefix in its ARN."""
     names = (
         f"cloudwatch:*:{{account}}:alarm:{environment}-*",
+        f"dynamodb:*:{{account}}:table/{environment}-*",
         f"ecs:*:{{account}}:cluster/{environment}-*",
         f"ecs:*:{{account}}:service/{environment}-*/*",
         f"ecs:*:{{account}}:task/{environment}-*/*",
@@ -272,17 +129,20 @@ def _named(environment: str, shared: Shared) -> Statement:
         ),
         f"lambda:*:{{account}}:function:{environment}-*",
         *(f"logs:*:{{account}}:log-group:{folder}{environment}-*" for folder in _LOG_FOLDERS),
+        f"pipes:*:{{account}}:pipe/{environment}-*",
         f"s3:::{environment}-*",
+        f"scheduler:*:{{account}}:schedule/default/{environment}-*",
+        f"sns:*:{{account}}:{environment}-*",
         f"sqs:*:{{account}}:{environment}-*",
     )
-    services = ("cloudwatch", "ecs", "eks", "elasticloadbalancing", "lambda", "logs", "s3", "sqs")
+    services = sorted({name.partition(":")[0] for name in names})
     return Statement(actions=[f"{service}:*" for service in services], resources=[shared.arn(name) for name in names])
 
 
 def _role_statements(environment: str, shared: Shared) -> list[Statement]:
     own_roles = shared.arn(f"iam::{{account}}:role/{environment}-*")
     return [
-        Statement(actions=_ROLES, resources=[own_roles]),
+        Statement(actions=ROLES, resources=[own_roles]),
         Statement(
             actions=["iam:PassRole"],
             resources=[own_roles],
