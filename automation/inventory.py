@@ -68,7 +68,12 @@ BY_TAGS: Mapping[str, _Arn] = {
     "aws:ecs/cluster:Cluster": _Arn("ecs", "cluster/.+"),
     "aws:ecs/service:Service": _Arn("ecs", "service/.+"),
     "aws:ecs/taskDefinition:TaskDefinition": _Arn("ecs", "task-definition/([^:]+):[0-9]+"),
+    "aws:efs/accessPoint:AccessPoint": _Arn("elasticfilesystem", "access-point/(.+)"),
+    "aws:efs/fileSystem:FileSystem": _Arn("elasticfilesystem", "file-system/(.+)"),
     "aws:eks/cluster:Cluster": _Arn("eks", "cluster/(.+)"),
+    "aws:elasticache/serverlessCache:ServerlessCache": _Arn("elasticache", "serverlesscache:(.+)"),
+    "aws:elasticache/user:User": _Arn("elasticache", "user:(.+)"),
+    "aws:elasticache/userGroup:UserGroup": _Arn("elasticache", "usergroup:(.+)"),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _Arn("iam", "oidc-provider/.+"),
     "aws:kms/key:Key": _Arn("kms", "key/(.+)"),
     "aws:lambda/function:Function": _Arn("lambda", "function:([^:]+)"),
@@ -76,6 +81,10 @@ BY_TAGS: Mapping[str, _Arn] = {
     "aws:lb/listenerRule:ListenerRule": _Arn("elasticloadbalancing", f"listener-rule/{_LISTENER}/[^/]+"),
     "aws:lb/loadBalancer:LoadBalancer": _Arn("elasticloadbalancing", "loadbalancer/.+"),
     "aws:lb/targetGroup:TargetGroup": _Arn("elasticloadbalancing", "targetgroup/.+"),
+    # Its name, by which it is read just as well: the id is in no ARN.
+    "aws:rds/instance:Instance": _Arn("rds", "db:(.+)"),
+    "aws:rds/parameterGroup:ParameterGroup": _Arn("rds", "pg:(.+)"),
+    "aws:rds/subnetGroup:SubnetGroup": _Arn("rds", "subgrp:(.+)"),
     "aws:s3/bucket:Bucket": _Arn("s3", "([^/]+)"),
     _QUEUE: _Arn("sqs", "[^/]+"),
 }
@@ -98,6 +107,8 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": lambda inputs: inputs["repository"],
     "aws:ecr/repositoryPolicy:RepositoryPolicy": lambda inputs: inputs["repository"],
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": lambda inputs: inputs["clusterName"],
+    "aws:efs/backupPolicy:BackupPolicy": lambda inputs: inputs["fileSystemId"],
+    "aws:efs/fileSystemPolicy:FileSystemPolicy": lambda inputs: inputs["fileSystemId"],
     "aws:eks/accessEntry:AccessEntry": lambda inputs: f"{inputs['clusterName']}:{inputs['principalArn']}",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": lambda inputs: "#".join(
         inputs[key] for key in ("clusterName", "principalArn", "policyArn")
@@ -117,6 +128,11 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
     "aws:lb/targetGroupAttachment:TargetGroupAttachment": lambda inputs: (
         f"{inputs['targetGroupArn']},{inputs['targetId']}"
     ),
+    "aws:rds/proxy:Proxy": lambda inputs: inputs["name"],
+    "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": lambda inputs: inputs["dbProxyName"],
+    "aws:rds/proxyTarget:ProxyTarget": lambda inputs: (
+        f"{inputs['dbProxyName']}/{inputs['targetGroupName']}/RDS_INSTANCE/{inputs['dbInstanceIdentifier']}"
+    ),
     "aws:route53/record:Record": lambda inputs: "_".join(
         inputs[key] for key in ("zoneId", "name", "type", "setIdentifier") if key in inputs
     ),
@@ -128,6 +144,7 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
         lambda inputs: inputs["bucket"]
     ),
     "aws:s3/bucketVersioning:BucketVersioning": lambda inputs: inputs["bucket"],
+    "aws:secretsmanager/secretRotation:SecretRotation": lambda inputs: inputs["secretId"],
     "aws:sqs/queuePolicy:QueuePolicy": lambda inputs: inputs["queueUrl"],
     "kubernetes:core/v1:ConfigMap": lambda inputs: f"{inputs['metadata']['namespace']}/{inputs['metadata']['name']}",
     "kubernetes:core/v1:Namespace": lambda inputs: inputs["metadata"]["name"],
@@ -232,6 +249,13 @@ def _aliases(client: Client, inputs: Values) -> Iterable[str]:
             yield item["AliasArn"]
 
 
+def _mount_targets(client: Client, inputs: Values) -> Iterable[str]:
+    pages = client("efs").get_paginator("describe_mount_targets").paginate(FileSystemId=inputs["fileSystemId"])
+    for item in (item for page in pages for item in page["MountTargets"]):
+        if item["SubnetId"] == inputs["subnetId"]:
+            yield item["MountTargetId"]
+
+
 def _pod_identities(client: Client, inputs: Values) -> Iterable[str]:
     wanted = {"namespace": inputs["namespace"], "serviceAccount": inputs["serviceAccount"]}
     pages = (
@@ -269,6 +293,7 @@ BY_LISTING: Mapping[str, Callable[[Client, Values], Iterable[str]]] = {
     "aws:apigatewayv2/integration:Integration": _integrations,
     "aws:apigatewayv2/route:Route": _routes,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _route_table_associations,
+    "aws:efs/mountTarget:MountTarget": _mount_targets,
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": _pod_identities,
     "aws:lambda/alias:Alias": _aliases,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": partial(_rules, egress=True),

@@ -1,8 +1,8 @@
 """The part of AWS's own API that operator commands use, over HTTP, answered from the account.
 
 Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
-aliases of a function, the Pod Identity associations of a cluster, the route tables and rules of EC2, images of a
-registry, and what `signals.py` says of target groups; any other call is refused by name.
+aliases of a function, the Pod Identity associations of a cluster, the addresses of a file system, the route tables
+and rules of EC2, images of a registry, and what `signals.py` says of target groups; any other call is refused by name.
 """
 
 from __future__ import annotations
@@ -41,13 +41,17 @@ _NO_GROUP = (
 
 @dataclass(frozen=True)
 class _List:
-    """A REST call that lists what belongs to something: its path, the type, and the members of each item."""
+    """A REST call that lists what belongs to something: its path, the type, and the members of each item.
+
+    What it belongs to is in the path, or where `query` names it.
+    """
 
     path: str
     token: str
     owner: str
     wrapper: str
     members: Mapping[str, str]
+    query: str = ""
 
 
 _LISTS = (
@@ -93,6 +97,14 @@ _LISTS = (
         "Aliases",
         {"AliasArn": "arn", "Name": "name", "FunctionVersion": "functionVersion"},
     ),
+    _List(
+        "/2015-02-01/mount-targets",
+        "aws:efs/mountTarget:MountTarget",
+        "fileSystemId",
+        "MountTargets",
+        {"MountTargetId": "id", "FileSystemId": "fileSystemId", "SubnetId": "subnetId"},
+        query="FileSystemId",
+    ),
 )
 
 Document = dict[str, object]
@@ -106,8 +118,8 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             """Answer the REST calls."""
-            path = self.path.partition("?")[0]
-            answer = next((answer for each in _LISTS if (answer := _listed(account, each, path))), None)
+            path, _, query = self.path.partition("?")
+            answer = next((answer for each in _LISTS if (answer := _listed(account, each, path, query))), None)
             if answer is None:
                 self._refuse(path)
             else:
@@ -203,12 +215,13 @@ def _type_of(arn: str) -> str:
     return f"{service}:{re.split('[/:]', resource.lstrip('/'), maxsplit=1)[0]}"
 
 
-def _listed(account: Account, kind: _List, path: str) -> Document | None:
+def _listed(account: Account, kind: _List, path: str, query: str) -> Document | None:
     found = re.fullmatch(kind.path, path)
     if found is None:
         return None
+    named = parse_qs(query).get(kind.query, [""])[0] if kind.query else unquote(found[1])
     # A function may be given by name or by ARN.
-    owner = unquote(found[1]).rsplit(":", 1)[-1]
+    owner = named.rsplit(":", 1)[-1]
     items: list[Document] = []
     for resource in account.list_resources():
         if resource.type == kind.token and str(resource.inputs.get(kind.owner)).rsplit(":", 1)[-1] == owner:

@@ -60,6 +60,14 @@ def test_no_way_is_kept_for_a_type_that_does_not_exist() -> None:
         ("aws:s3/bucket:Bucket", "arn:aws:s3:::logs", "logs"),
         ("aws:ecs/service:Service", "arn:aws:ecs:us-east-1:1:service/c/s", "arn:aws:ecs:us-east-1:1:service/c/s"),
         ("aws:ecs/taskDefinition:TaskDefinition", "arn:aws:ecs:us-east-1:1:task-definition/web:7", "web"),
+        ("aws:efs/accessPoint:AccessPoint", "arn:aws:elasticfilesystem:us-east-1:1:access-point/fsap-1", "fsap-1"),
+        ("aws:elasticache/serverlessCache:ServerlessCache", "arn:aws:elasticache:us-east-1:1:serverlesscache:c", "c"),
+        (
+            "aws:rds/instance:Instance",
+            "arn:aws:rds:us-east-1:1:db:dev-users-database-1a2b3c4",
+            "dev-users-database-1a2b3c4",
+        ),
+        ("aws:rds/subnetGroup:SubnetGroup", "arn:aws:rds:us-east-1:1:subgrp:dev-users", "dev-users"),
         ("aws:eks/cluster:Cluster", "arn:aws:eks:us-east-1:1:cluster/dev-eks", "dev-eks"),
     ],
 )

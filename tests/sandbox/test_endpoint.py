@@ -112,6 +112,14 @@ def test_aliases_of_a_function_are_listed_by_its_name_or_arn(put: Put, client: C
     assert (alias["AliasArn"], alias["Name"], alias["FunctionVersion"]) == (arn, "live", "3")
 
 
+def test_addresses_of_a_file_system_are_listed(put: Put, client: Client) -> None:
+    for files in ("fs-1", "fs-2"):
+        put("aws:efs/mountTarget:MountTarget", f"fsmt-{files}", {"fileSystemId": files, "subnetId": "subnet-1"})
+    [page] = client("efs").get_paginator("describe_mount_targets").paginate(FileSystemId="fs-1")
+    [found] = page["MountTargets"]
+    assert (found["MountTargetId"], found["SubnetId"]) == ("fsmt-fs-1", "subnet-1")
+
+
 def test_pod_identities_of_a_cluster_are_listed(put: Put, client: Client) -> None:
     token = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
     for cluster in ("dev-eks", "other"):

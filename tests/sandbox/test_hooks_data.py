@@ -55,6 +55,15 @@ def test_rds_keeps_the_password_in_a_secret_of_its_own_that_can_be_rotated(cloud
     assert secret_of(cloud.update(made, allocatedStorage=40)) == secret_of(made)
 
 
+def test_a_database_is_read_by_its_id_and_by_its_name(cloud: Cloud) -> None:
+    made = database(cloud, identifier="users")
+    for handle, state in ((made.id, made.outputs), ("users", made.outputs), ("users", {})):
+        found = cloud.read(made.urn, handle, state)
+        assert found is not None
+        assert found.id == made.id
+    assert cloud.read(made.urn, "users", {**made.outputs, "identifier": "other"}) is None
+
+
 def test_a_password_of_ones_own_needs_no_secret_until_rds_is_to_keep_it(cloud: Cloud) -> None:
     made = database(cloud, manageMasterUserPassword=None, password="held elsewhere")
     assert made.outputs["masterUserSecrets"] == []

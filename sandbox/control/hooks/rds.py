@@ -51,6 +51,11 @@ class Database(Hook):
         for _, secret in self.handles(operation.outputs):
             operation.end_parts(secret, _ROTATION)
 
+    def identity(self, outputs: Values) -> str | None:
+        # The provider reads it by its name too, which changes in place; the id is known to RDS alone.
+        name = outputs.get("identifier")
+        return name if isinstance(name, str) else None
+
     def handles(self, outputs: Values) -> Iterable[tuple[str, str]]:
         arn = paths.first(outputs, ("masterUserSecrets", paths.EACH, "secretArn"))
         if isinstance(arn, str):
