@@ -43,12 +43,18 @@ def parcels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
 
 
 @pytest.fixture
-def desk(aws: str, parcels: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def triggers() -> list[str]:
+    """Triggers that get a queue."""
+    return list(TRIGGERS)
+
+
+@pytest.fixture
+def desk(aws: str, parcels: ModuleType, triggers: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Make the queues and the table, and let this process's environment name them."""
     clients = {name: client(name, aws) for name in ("sqs", "dynamodb")}
     name = f"parcels-{uuid.uuid4().hex[:8]}"
     queues, dead = {}, {}
-    for trigger in TRIGGERS:
+    for trigger in triggers:
         dead[trigger] = clients["sqs"].create_queue(QueueName=f"{name}-{trigger}-dead-letter")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:123456789012:{name}-{trigger}-dead-letter"
         policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})}
