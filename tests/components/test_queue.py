@@ -61,6 +61,10 @@ def test_dead_letters_are_kept_as_long_as_sqs_can_and_longer_than_messages(deplo
     assert kept == {"dev-contracts-jobs": 7 * DAY, "dev-contracts-jobs-dead-letter": 14 * DAY}
 
 
+def test_a_message_may_be_as_large_as_sqs_takes_it_when_it_is_parked_too(deploy: Deploy) -> None:
+    assert {one.inputs["maxMessageSize"] for one in deploy(queue).all("sqs/queue:Queue")} == {1024 * 1024}
+
+
 def test_a_message_is_hidden_for_as_long_as_asked(deploy: Deploy) -> None:
     recorded = deploy(lambda: queue(visibility_seconds=1800))
     assert of(recorded, "sqs/queue:Queue", "dev-contracts-jobs")["visibilityTimeoutSeconds"] == 1800
