@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import hashlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.ask.settings import MILLION
 from app.ask.table import Item, Table
-from app.core.problems import InvalidField, ProblemError
 
 HASH = r"^[0-9a-f]{64}$"
+CURSOR = r"^[0-9a-f]{80}$"
 INDEX = "by-day"
 
 _INCOMPLETE_SECONDS = 600
 """How long a result counts that lacks what a model would have said: it may answer soon."""
 _DAYS_PER_PAGE = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_TIME_DIGITS = 16
+_NONE = "f" * 64
 
 Usd = Annotated[float, Field(ge=0, description="USD.")]
 
@@ -67,23 +69,30 @@ class Listed(BaseModel):
     cost_usd: Usd
 
 
-class _Cursor(BaseModel):
-    """Where a list goes on: a day, and the last result of it that was told."""
+@dataclass(frozen=True)
+class _Place:
+    """A place in the list: after one result, or at the end of a day; every text of the form is one."""
 
-    day: date
-    hash: Annotated[str | None, Field(pattern=HASH)] = None
-    created: Annotated[str | None, Field(pattern=r"^[0-9T:.\-]{10,40}Z$")] = None
-
-    def text(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json(exclude_none=True).encode()).decode().rstrip("=")
+    moment: datetime
+    hash: str
 
     @classmethod
-    def parse(cls, text: str) -> _Cursor:
-        try:
-            return cls.model_validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValidationError, binascii.Error, ValueError):
-            error = InvalidField(field="query.cursor", message="Use what the page before said, or leave it out.")
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "That is no cursor of this list.", [error]) from None
+    def parse(cls, text: str) -> _Place:
+        since = timedelta(microseconds=min(int(text[:_TIME_DIGITS], 16), _LATEST))
+        return cls(_EPOCH + since, text[_TIME_DIGITS:])
+
+    @classmethod
+    def end_of(cls, day: date) -> _Place:
+        return cls(datetime.combine(day, datetime.max.time(), UTC), _NONE)
+
+    def __str__(self) -> str:
+        return f"{(self.moment - _EPOCH) // timedelta(microseconds=1):0{_TIME_DIGITS}x}{self.hash}"
+
+    @property
+    def key(self) -> Item | None:
+        """The key of the result that it is after, in the index."""
+        created = stamp(self.moment)
+        return None if self.hash == _NONE else {"hash": self.hash, "day": created[:10], "created": created}
 
 
 class Results(Generic[R]):
@@ -133,21 +142,22 @@ class Results(Generic[R]):
     async def page(self, cursor: str | None, most: int) -> tuple[list[Listed], str | None]:
         """Return the latest results, the last first, and where the list goes on."""
         today = datetime.now(UTC).date()
-        place = _Cursor.parse(cursor) if cursor else _Cursor(day=today)
         oldest = today - timedelta(days=self._days)
-        found: list[Item] = []
+        place = _Place.parse(cursor) if cursor else _Place.end_of(today)
+        if place.moment.date() > today:
+            place = _Place.end_of(today)
+        found: list[Listed] = []
         for _ in range(_DAYS_PER_PAGE):
-            if place.day < oldest or place.day > today:
-                return [_listed(item) for item in found], None
-            after = {"hash": place.hash, "day": f"{place.day}", "created": place.created} if place.hash else None
-            left = most - len(found)
-            found += await self._table.query(INDEX, "#day = :day", left, after, day=f"{place.day}")
+            day = place.moment.date()
+            if day < oldest:
+                return found, None
+            items = await self._table.query(INDEX, "#day = :day", most - len(found), place.key, day=f"{day}")
+            found += [_listed(item) for item in items]
             if len(found) == most:
                 last = found[-1]
-                place = _Cursor(day=place.day, hash=last["hash"], created=last["created"])
-                break
-            place = _Cursor(day=place.day - timedelta(days=1))
-        return [_listed(item) for item in found], place.text()
+                return found, str(_Place(last.created, last.hash))
+            place = _Place.end_of(day - timedelta(days=1))
+        return found, str(place)
 
     async def between(self, begin: datetime, end: datetime, most: int) -> list[Listed]:
         """Return up to `most` results of a part of one day, the last first."""

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.ask.desk import Desk
-from app.ask.results import HASH, Listed, Result, digest
+from app.ask.results import CURSOR, HASH, Listed, Result, digest
 from app.core.problems import ProblemError, documented
 
 R = TypeVar("R", bound=Result)
@@ -51,8 +51,17 @@ class Page(BaseModel):
     next: Annotated[str | None, Field(description="The cursor of the page after this one; null at the end.")] = None
 
 
+def _links(operation: str, parameter: str = "hash", place: str = "hash") -> dict[int | str, dict[str, Any]]:
+    """Return what the document says of where an answer leads."""
+    return {
+        200: {"links": {operation: {"operationId": operation, "parameters": {parameter: f"$response.body#/{place}"}}}}
+    }
+
+
 ANSWERS: dict[int | str, dict[str, Any]] = {
+    **_links("get_result"),
     202: {
+        **_links("get_job")[200],
         "model": Job,
         "description": "A job was made of it, or is under way already.",
         "headers": {
@@ -86,7 +95,7 @@ async def answered(take: Callable[[str, float | None], Awaitable[R | None]], sou
 def add_reads(routes: APIRouter, desk: Callable[[], Desk[R]], kind: type[R]) -> None:
     """Add the routes that read what is there; `desk` returns where, once the service is open."""
 
-    @routes.get("/results/{hash}", operation_id="get_result", response_model=kind, responses=_FINDS)
+    @routes.get("/results/{hash}", operation_id="get_result", response_model=kind, responses=_FINDS | _links("get_job"))
     async def result(hash: Hash) -> Any:  # noqa: A002, ANN401 the name in the path; the model is `kind`
         """Return a result that was found before."""
         found = await desk().known(hash)
@@ -94,16 +103,16 @@ def add_reads(routes: APIRouter, desk: Callable[[], Desk[R]], kind: type[R]) -> 
             raise ProblemError(HTTPStatus.NOT_FOUND, "There is no result for this hash: send the source.")
         return found
 
-    @routes.get("/results", operation_id="list_results", responses=_READS)
+    @routes.get("/results", operation_id="list_results", responses=_READS | _links("list_results", "cursor", "next"))
     async def results(
         limit: Annotated[int, Query(ge=1, le=50)] = 20,
-        cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,
+        cursor: Annotated[str | None, Query(pattern=CURSOR, description="`next` of the page before.")] = None,
     ) -> Page:
         """List the latest results, the last first; a page may be short and have a next one all the same."""
         found, following = await desk().results.page(cursor, limit)
         return Page(results=found, next=following)
 
-    @routes.get("/jobs/{hash}", operation_id="get_job", responses=_FINDS)
+    @routes.get("/jobs/{hash}", operation_id="get_job", responses=_FINDS | _links("get_result"))
     async def job(hash: Hash) -> Job:  # noqa: A002 the name in the path
         """Tell whether a job is done."""
         if await desk().known(hash) is not None:

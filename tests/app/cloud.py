@@ -54,6 +54,16 @@ class Cloud:
         """Return what is in a table."""
         return self.client("dynamodb").scan(TableName=self.environ[f"{link.upper()}_TABLE"])["Items"]
 
+    def empty(self) -> None:
+        """Delete what is in the tables."""
+        dynamodb = self.client("dynamodb")
+        for variable, table in self.environ.items():
+            if variable.endswith("_TABLE"):
+                keys = dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+                for item in dynamodb.scan(TableName=table)["Items"]:
+                    key = {each["AttributeName"]: item[each["AttributeName"]] for each in keys}
+                    dynamodb.delete_item(TableName=table, Key=key)
+
     def messages(self, trigger: str) -> list[dict[str, Any]]:
         """Take what is in a queue."""
         queue = self.environ[f"{trigger.upper()}_QUEUE"]

@@ -177,10 +177,32 @@ def test_results_are_listed_page_by_page(start: Start) -> None:
     }
 
 
-@pytest.mark.parametrize("cursor", ["x", "e30", "eyJkYXkiOiAiMjAyNi0wMS0wMSIsICJoYXNoIjogIngifQ", "é", "%00"])
+@pytest.mark.parametrize("cursor", ["x", "g" * 80, "0" * 79, "é", "%00", "0" * 80 + "%0A"])
 def test_a_cursor_of_somebody_s_own_is_refused(start: Start, cursor: str) -> None:
     answer = start().ask("GET", f"/contracts/results?cursor={cursor}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+
+
+@pytest.mark.parametrize("cursor", ["0" * 80, "f" * 80, "0" * 16 + "f" * 64])
+def test_every_place_is_one_to_go_on_from(start: Start, cursor: str) -> None:
+    service = start(OPENAI_API_KEY="", GEMINI_API_KEY="")
+    service.ask("POST", ANALYZE, {"source": SHORT})
+    page = service.ask("GET", f"/contracts/results?cursor={cursor}")
+    assert page.status_code == 200
+    assert len(page.json()["results"]) == (1 if cursor.startswith("f") else 0)
+
+
+def test_days_without_results_are_passed_a_few_at_a_time(start: Start) -> None:
+    service = start(CONTRACTS_KEEP_DAYS="25")
+    pages, cursor = 0, ""
+    while True:
+        page = service.ask("GET", f"/contracts/results{cursor}").json()
+        pages += 1
+        assert page["results"] == []
+        if not page["next"]:
+            break
+        cursor = f"?cursor={page['next']}"
+    assert pages == 3
 
 
 def test_what_is_not_there_is_not_found(start: Start) -> None:

@@ -177,10 +177,11 @@ def test_neither_sources_nor_keys_are_logged_or_told(
     start: Start, providers: Providers, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    service = start(**QUICK)
     for name in FAILING.keys() - {"silent"}:
         providers.then("openai", FAILING[name][0])
         marked = f"contract A {{ }} // marmalade {name}"
-        answer = start(**QUICK).ask("POST", ANALYZE, {"source": marked})
+        answer = service.ask("POST", ANALYZE, {"source": marked})
         assert SECRET not in answer.text
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert "Contract analyzed" in logged
