@@ -8,6 +8,7 @@ from automation.plan.model import Plan
 from automation.plan.remarks import (
     code,
     data,
+    databases,
     deleted,
     door,
     downtime,
@@ -28,6 +29,7 @@ _RECOGNISERS: tuple[Callable[[Plan], Iterable[Remark]], ...] = (
     mode.recognise,
     shift.recognise,
     data.recognise,
+    databases.recognise,
     door.recognise,
     url.recognise,
     downtime.recognise,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from automation.plan.model import Change, Op, Plan
+from automation.plan.remarks.databases import MIGRATION
 from automation.plan.remarks.downtime import NETWORK
 from automation.plan.remarks.remark import Gravity, Quoted, Remark, Words, because, kind, listed, noun
 
@@ -34,7 +35,7 @@ def recognise(plan: Plan) -> Iterator[Remark]:
 
 
 def _is_said_elsewhere(change: Change) -> bool:
-    return change.destructive or change.type == NETWORK
+    return change.destructive or change.type in {NETWORK, MIGRATION}
 
 
 def _gravity(token: str) -> Gravity:
