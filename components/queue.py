@@ -27,7 +27,7 @@ class Queue(Component):
     """A queue whose messages wait for 7 days, and go to a dead-letter queue for another 7 when they failed five times.
 
     A message has 1 MiB at most, and means the same in any order and however often it comes: it is a standard queue. An
-    alarm tells of dead letters, another of messages that wait for more than 15 minutes, or twice the visibility timeout.
+    alarm tells of dead letters, one of messages that wait for more than 15 minutes, or twice the visibility timeout.
 
     It may go with its stack: messages are work under way, not data.
 
