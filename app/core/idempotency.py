@@ -1,7 +1,7 @@
 """What is done is done once: aws-lambda-powertools remembers in DynamoDB which keys were.
 
-Two writes for each message, 1.25 USD for a million in us-east-1. Powertools' own decorators wrap functions that block; its
-store is used here directly, from threads, around coroutines.
+Two writes for each message, 1.25 USD for a million in us-east-1. Powertools' own decorators wrap functions that block;
+its store is used here directly, from threads, around coroutines.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
 from app.core import logs, service, telemetry
 from app.core.bodies import KINDS
@@ -63,7 +64,10 @@ async def open_worker(environ: MutableMapping[str, str], auto_metrics: Format) -
             retries={"mode": "standard", "max_attempts": 3},
         )
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-        sqs, dynamodb = (boto3.client(name, region_name=region, config=config) for name in ("sqs", "dynamodb"))
+        try:
+            sqs, dynamodb = (boto3.client(name, region_name=region, config=config) for name in ("sqs", "dynamodb"))
+        except NoRegionError:
+            raise SettingsError("AWS_REGION is not set: nothing says where the queues are.") from None
         triggers = {
             name: Trigger(kind, mount.service.consumers[name], Once(worker.idempotency_table, name, dynamodb))
             for name, kind in kinds.items()

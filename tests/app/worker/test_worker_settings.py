@@ -38,6 +38,7 @@ def test_it_opens_with_what_a_stack_sets(desk: Desk) -> None:
         ({"DEAD_LETTERS": "{}"}, "DEAD_LETTERS names no queue for hourly, jobs, uploaded, written."),
         ({"WORKER_TIMEOUT": "soon"}, "WORKER_TIMEOUT='soon': Input should be a valid integer"),
         ({"STOP_SECONDS": "0"}, "STOP_SECONDS='0': Input should be greater than or equal to 1"),
+        ({"AWS_REGION": ""}, "AWS_REGION is not set: nothing says where the queues are."),
         ({"SERVICES": ""}, "SERVICES='': name one service here; there are: parcels"),
         ({"SERVICES": "parcels,netprobe"}, "SERVICES='parcels,netprobe': name one service here"),
         ({"SERVICES": "parcel"}, "SERVICES='parcel': name one service here"),
