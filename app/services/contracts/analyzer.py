@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 from app.ask.asker import Asker
 from app.ask.providers import Question
+from app.services.contracts.analysis import analyze
 from app.services.contracts.models import Analysis, StaticAnalysis
 from app.services.contracts.review import TASK, Review, findings, summary, usable
+from app.services.contracts.rules import RULES
 from app.services.contracts.settings import ContractsSettings
 
 _log = logging.getLogger(__name__)
@@ -24,15 +26,10 @@ class Analyzer(Asker[Analysis, ContractsSettings]):
 
     def words(self) -> str:
         """Return what an analysis depends on besides the source."""
-        from app.services.contracts.rules import RULES  # noqa: PLC0415 a cold start answers without them
-
         return "\n".join([TASK, *(rule.text() for rule in RULES)])
 
     async def make(self, key: str, source: str) -> Analysis:
         """Return the analysis of a source."""
-        # The parser is imported by the first analysis: a cold start answers without it.
-        from app.services.contracts.analysis import analyze  # noqa: PLC0415
-
         static = await asyncio.to_thread(analyze, source, self.settings.rules_seconds)
         analysis = Analysis(hash=key, created=datetime.now(UTC), **dict(static))
         why_not = self.why_not(source) or _no_code(static)

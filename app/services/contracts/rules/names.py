@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.services.contracts.rules.base import Found, Rule, per_function, swc
+from app.solidity.dialect import GONE
 from app.solidity.outline import Function, Outline
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-DEPRECATED: Mapping[str, str] = {
-    "now": "block.timestamp",
-    "suicide": "selfdestruct",
-    "sha3": "keccak256",
-    "throw": "revert()",
-    "msg.gas": "gasleft()",
-    "block.blockhash": "blockhash",
-}
-"""Names that the language has given up, and what took their place."""
 
 _TURNING = {"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"}
 
@@ -27,8 +18,8 @@ _TURNING = {"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067"
 def _deprecated(function: Function) -> Iterator[tuple[Node, str]]:
     body = function.body
     for use in body.uses:
-        if use.text in DEPRECATED and use.text not in body.locals and use.text not in function.parameters:
-            yield use.node, f"`{use.text}` is called `{DEPRECATED[use.text]}` today."
+        if use.text in GONE and use.text not in body.locals and use.text not in function.parameters:
+            yield use.node, f"`{use.text}` is called `{GONE[use.text]}` today."
     for call in body.calls:
         if call.object is not None and call.name == "callcode":
             yield call.node, "`callcode` is gone; `delegatecall` is what is left."
