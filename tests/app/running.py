@@ -13,6 +13,8 @@ import httpx
 from app.core import service
 from app.core.state import with_state
 from app.factory import create_app
+from tests.app.cloud import Cloud
+from tests.app.providers import Providers
 
 T = TypeVar("T")
 
@@ -88,3 +90,18 @@ def running(name: str, environ: MutableMapping[str, str]) -> Iterator[Running]:
         yield service_running
     finally:
         service_running.stop()
+
+
+def asking(name: str, cloud: Cloud, providers: Providers) -> dict[str, str]:
+    """Return the environment of a service that asks models, with keys of both providers, which are on loopback."""
+    prefix = name.upper()
+    return cloud.environ | {
+        "ENVIRONMENT": "dev",
+        "LOG_LEVEL": "ERROR",
+        "METRICS": "off",
+        "RATE_LIMIT": "0",
+        "OPENAI_API_KEY": "sk-of-openai",
+        "GEMINI_API_KEY": "key-of-gemini",
+        f"{prefix}_OPENAI_URL": providers.url("openai"),
+        f"{prefix}_GEMINI_URL": providers.url("gemini"),
+    }

@@ -9,10 +9,12 @@ import pytest
 
 from app.core.settings import EnvironmentSettings, Settings, SettingsError
 from app.reference import reference
+from app.services.contracts.settings import ContractsSettings
 from app.services.netprobe.settings import NetprobeSettings
+from app.services.rewriter.settings import RewriterSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CLASSES: tuple[type[EnvironmentSettings], ...] = (Settings, NetprobeSettings)
+CLASSES: tuple[type[EnvironmentSettings], ...] = (Settings, ContractsSettings, NetprobeSettings, RewriterSettings)
 
 
 def test_every_setting_has_a_default_and_a_meaning() -> None:

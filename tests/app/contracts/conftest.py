@@ -11,7 +11,7 @@ import pytest
 
 from tests.app.cloud import Cloud, provision, served
 from tests.app.providers import Answer, Asked, Providers, completion, listening
-from tests.app.running import Running, running
+from tests.app.running import Running, asking, running
 
 SHORT = "pragma solidity 0.8.30; contract Short { function f() external { } }"
 LONG = f"pragma solidity 0.8.30; contract Long {{ function f() external {{ }} }} // {'x' * 600}"
@@ -68,16 +68,7 @@ def start(cloud: Cloud, providers: Providers) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def started(**environ: str) -> Running:
-            usual = {
-                "ENVIRONMENT": "dev",
-                "LOG_LEVEL": "ERROR",
-                "METRICS": "off",
-                "RATE_LIMIT": "0",
-                "OPENAI_API_KEY": "sk-of-openai",
-                "GEMINI_API_KEY": "key-of-gemini",
-                "CONTRACTS_OPENAI_URL": providers.url("openai"),
-                "CONTRACTS_GEMINI_URL": providers.url("gemini"),
-            }
-            return stack.enter_context(running("contracts", cloud.environ | usual | environ))
+            environ = asking("contracts", cloud, providers) | environ
+            return stack.enter_context(running("contracts", environ))
 
         yield started

@@ -13,6 +13,7 @@ from app.factory import create_app
 from tests.app.cloud import Cloud
 from tests.app.examination import Apps, Function, examine, wander
 from tests.app.providers import Providers
+from tests.app.running import asking
 
 pytestmark = pytest.mark.e2e
 
@@ -29,15 +30,7 @@ OPERATIONS = [
 @pytest.fixture
 def apps(cloud: Cloud, providers: Providers, entry: Callable[..., ModuleType]) -> Iterator[Apps]:
     """Start both; what has 20 characters is a job."""
-    environ = cloud.environ | {
-        "ENVIRONMENT": "dev",
-        "LOG_LEVEL": "ERROR",
-        "METRICS": "off",
-        "RATE_LIMIT": "0",
-        "OPENAI_API_KEY": "sk-of-openai",
-        "CONTRACTS_OPENAI_URL": providers.url("openai"),
-        "CONTRACTS_SHORT_SOURCE": "20",
-    }
+    environ = asking("contracts", cloud, providers) | {"CONTRACTS_SHORT_SOURCE": "20"}
     yield {"container": create_app(environ), "function": Function(entry(**environ))}
     asgi.shutdown_lifespans()
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.app.cloud import Cloud, provision, served
 from tests.app.providers import Answer, Asked, Providers, completion, listening
-from tests.app.running import Running, running
+from tests.app.running import Running, asking, running
 
 Start = Callable[..., Running]
 
@@ -50,17 +50,7 @@ def start(cloud: Cloud, providers: Providers) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def started(**environ: str) -> Running:
-            usual = {
-                "ENVIRONMENT": "dev",
-                "LOG_LEVEL": "ERROR",
-                "METRICS": "off",
-                "RATE_LIMIT": "0",
-                "OPENAI_API_KEY": "sk-of-openai",
-                "GEMINI_API_KEY": "key-of-gemini",
-                "REWRITER_OPENAI_URL": providers.url("openai"),
-                "REWRITER_GEMINI_URL": providers.url("gemini"),
-                "REWRITER_MODEL_RETRIES": "0",
-            }
-            return stack.enter_context(running("rewriter", cloud.environ | usual | environ))
+            environ = asking("rewriter", cloud, providers) | environ
+            return stack.enter_context(running("rewriter", environ))
 
         yield started
