@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from components.api_domain import ApiDomain
 from components.base import Component
 from components.domain import Alias, Domain, DomainName
+from components.door_alarms import http_api_alarm, load_balancer_alarm, rest_api_alarm
 from components.http_api import HttpApi, PrivateLink, Throttle
 from components.load_balancer import LoadBalancer, access_log_bucket
 from components.network import Network
@@ -144,6 +145,7 @@ class FrontDoor(Component):
             opts=self.opts(),
         )
         self.log_group_name = front.log_group_name
+        rest_api_alarm(self, api_name=front.api.name, stage=front.stage.stage_name)
         self._guard(front.stage.arn)
         self._reached_by(front.url, api_id=front.api.id, stage=front.stage.stage_name)
 
@@ -159,6 +161,7 @@ class FrontDoor(Component):
             opts=self.opts(),
         )
         self.api, self.log_group_name = front.api, front.log_group_name
+        http_api_alarm(self, api_id=front.api.id)
         self._link()
         self._reached_by(front.url, api_id=front.api.id, stage=front.stage.name)
 
@@ -204,6 +207,7 @@ class FrontDoor(Component):
             idle_timeout=args.idle_timeout,
             opts=self.opts(),
         )
+        load_balancer_alarm(self, load_balancer_suffix=self.load_balancer.load_balancer.arn_suffix)
         self._guard(self.load_balancer.load_balancer.arn)
         if domain is not None:
             self._lead_here(domain, self.load_balancer.alias)

@@ -8,8 +8,6 @@ from pydantic import Field
 
 from stacks.block import Settings
 
-Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-
 
 class SlackSettings(Settings):
     """A channel, shown by Amazon Q Developer in chat applications."""
@@ -21,7 +19,7 @@ class SlackSettings(Settings):
 
 
 class AlarmSettings(Settings):
-    email: tuple[Address, ...] = ()
+    email: tuple[str, ...] = ()
     """Addresses that hear of what is critical; each confirms a letter first."""
     pagerduty: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[^:]+:\d{12}:secret:[^:]+$")] | None = None
     """ARN of the secret whose text is the integration URL of a PagerDuty service; hears of what is critical."""

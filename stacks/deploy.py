@@ -22,10 +22,11 @@ from stacks.computes import Workload, make_compute, make_migration, make_worker
 from stacks.data import Linked, links_of, make_links
 from stacks.live_traffic import TAG, wanted
 from stacks.load import Resolved
-from stacks.mapping import front_door_args, provider_args, runs
+from stacks.mapping import front_door_args, gate_of, provider_args, runs
 from stacks.places import check_places
 from stacks.settings import Compute
 from stacks.sources import Sources, make_sources
+from stacks.watching import draw, make_notifications, topics_of, watch_tasks
 
 # The SDKs of eks and kubernetes take a tenth of a second to load; only stacks with a cluster wait for them.
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
 
     opts = pulumi.ResourceOptions(providers=[aws.Provider("aws", provider_args(resolved, pulumi.get_project()))])
     key_arn = _key(resolved, opts)
+    told = make_notifications(resolved, key_arn, opts)
+    opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[told.attach]))
     network = _network(resolved, key_arn, opts)
     base = Base(
         resolved=resolved,
@@ -59,12 +62,20 @@ def deploy(resolved: Resolved, root: Path) -> Outputs:
         cluster=_cluster(resolved, key_arn, opts),
         eks_cluster=_eks_cluster(resolved, network, key_arn, opts),
         front_door=FrontDoor(
-            f"{resolved.stack}-front-door", front_door_args(resolved.settings, key_arn), network=network, opts=opts
+            f"{resolved.stack}-front-door",
+            front_door_args(resolved.settings, key_arn, _web_acl(resolved, key_arn, opts)),
+            network=network,
+            opts=opts,
         ),
     )
     made = {name: _service(base, name) for name in sorted(resolved.settings.services)}
     base.front_door.publish()
-    return _outputs(base, {name: {**facts, "url": route.url} for name, (route, facts) in made.items()})
+    if base.cluster is not None:
+        watch_tasks(base, base.cluster, told)
+    if resolved.settings.dashboard:
+        draw(base, told)
+    services = {name: {**facts, "url": route.url} for name, (route, facts) in made.items()}
+    return {**_outputs(base, services), "alarmTopics": topics_of(told)}
 
 
 def _key(resolved: Resolved, opts: pulumi.ResourceOptions) -> pulumi.Output[str] | None:
@@ -72,6 +83,25 @@ def _key(resolved: Resolved, opts: pulumi.ResourceOptions) -> pulumi.Output[str]
     if not settings.customer_key:
         return None
     return CustomerKey(f"{resolved.stack}-key", guarded=settings.deletion_protection, opts=opts).arn
+
+
+def _web_acl(
+    resolved: Resolved, key_arn: pulumi.Output[str] | None, opts: pulumi.ResourceOptions
+) -> pulumi.Input[str] | None:
+    settings = resolved.settings
+    if settings.firewall is None:
+        return settings.web_acl
+    from components.web_acl import WebAcl  # noqa: PLC0415
+
+    return WebAcl(
+        f"{resolved.stack}-firewall",
+        rate=settings.firewall.rate,
+        countries=settings.firewall.countries,
+        managed=settings.firewall.managed,
+        log_retention_days=settings.log_retention_days,
+        key_arn=key_arn,
+        opts=opts,
+    ).arn
 
 
 def _network(resolved: Resolved, key_arn: pulumi.Output[str] | None, opts: pulumi.ResourceOptions) -> Network:
@@ -191,6 +221,7 @@ def _route(
         rule_tags=None if settings.shift is None else {TAG: wanted(base.resolved, name).tag},
         by_ecs=by_ecs,
         timeout=settings.timeout,
+        gate=gate_of(settings),
         depends_on=depends_on,
         opts=base.opts,
     )

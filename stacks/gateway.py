@@ -10,7 +10,6 @@ from components.rest_limits import CacheSize
 from stacks.block import OF_CODE, Settings
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,20}$")]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class ClientSettings(Settings):
@@ -38,7 +37,7 @@ class FirewallSettings(Settings):
 
     rate: Annotated[int, Field(ge=10, le=2_000_000_000)] = 1000
     """Requests a minute that one address may send."""
-    countries: tuple[Country, ...] = ()
+    countries: tuple[str, ...] = ()
     """Those that requests may come from, by ISO 3166 code; none, from anywhere."""
     managed: bool = True
     """Use AWS's lists of known attacks and bad addresses too."""

@@ -15,6 +15,8 @@ from components.fargate_traffic import HealthCheck
 from components.front_door import FrontDoorArgs, Kind
 from components.http_api import Throttle
 from components.lambda_service import Canary, LambdaOptions
+from components.rest_api import Client
+from components.rest_definition import Gate, Operation
 from components.service import (
     ImageArtifact,
     Link,
@@ -39,6 +41,11 @@ from stacks.sizes import ScalingSettings
 
 _ARN_PARTS = 7
 _SHORTEST_IDLE = 60
+_PERIODS: dict[Literal["day", "week", "month"], Literal["DAY", "WEEK", "MONTH"]] = {
+    "day": "DAY",
+    "week": "WEEK",
+    "month": "MONTH",
+}
 _KINDS: dict[FrontDoorKind, Kind] = {
     FrontDoorKind.HTTP_API: "http-api",
     FrontDoorKind.REST_API: "rest-api",
@@ -88,7 +95,9 @@ def runs(settings: StackSettings, compute: Compute) -> bool:
     return any(compute in settings.computes_of(name) for name in settings.services)
 
 
-def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) -> FrontDoorArgs:
+def front_door_args(
+    settings: StackSettings, key_arn: pulumi.Input[str] | None, web_acl_arn: pulumi.Input[str] | None = None
+) -> FrontDoorArgs:
     """Return what the stack wants of its public entry."""
     domain = settings.domain
     longest = max(service.timeout for service in settings.services.values())
@@ -103,7 +112,32 @@ def front_door_args(settings: StackSettings, key_arn: pulumi.Input[str] | None) 
         deletion_protection=settings.deletion_protection,
         # The connection must outlive the longest request, or its caller never sees the answer.
         idle_timeout=max(_SHORTEST_IDLE, longest + 5),
-        web_acl_arn=settings.web_acl,
+        web_acl_arn=web_acl_arn,
+        clients={
+            name: Client(
+                throttle=Throttle(rate=client.rate, burst=client.burst),
+                quota=None if client.quota is None else (client.quota, _PERIODS[client.period]),
+            )
+            for name, client in settings.rest_api.clients.items()
+        },
+        cache_gb=settings.rest_api.cache_gb,
+    )
+
+
+def gate_of(service: ServiceSettings) -> Gate:
+    """Return what a REST API does with a service's requests itself."""
+    return Gate(
+        needs_key=service.api_key,
+        operations=[
+            Operation(
+                method=request.method,
+                path=request.path,
+                body=request.body,
+                query=request.query,
+                cache_seconds=request.cache_seconds,
+            )
+            for request in service.requests
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from stacks.rules import (
     base,
     databases,
     frontdoor,
+    gateway,
     kubernetes,
     limits,
     links,
@@ -32,6 +33,7 @@ __all__ = ["findings"]
 RULES: Final[tuple[base.Rule, ...]] = (
     *stack.RULES,
     *frontdoor.RULES,
+    *gateway.RULES,
     *kubernetes.RULES,
     *limits.RULES,
     *links.RULES,

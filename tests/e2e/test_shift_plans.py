@@ -155,7 +155,7 @@ def move(walk: Walk, front_door: str, moves: Moves, url: object) -> None:
 
 def entries(front_door: str, computes: Mapping[str, str]) -> list[str]:
     """Return what changes in place where services on these computes get company, or lose it."""
-    changed: list[str] = []
+    changed = ["Dashboard dev-stack"]
     for name, compute in computes.items():
         if (front_door, compute) != ("http-api", "lambda"):
             changed.append(f"ListenerRule dev-{name}")

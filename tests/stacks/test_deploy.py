@@ -122,7 +122,11 @@ def test_switch_leaves_the_base_as_it_is(deployed: Deployed, stack: str) -> None
     assert {k: v for k, v in changed.items() if v} == {
         ("aws:apigatewayv2/route:Route", f"{stack}-netprobe", f"modeshift:components:Route::{stack}-netprobe"): [
             "target"
-        ]
+        ],
+        # It shows what there is.
+        ("aws:cloudwatch/dashboard:Dashboard", f"{stack}-stack", f"modeshift:components:Dashboard::{stack}-stack"): [
+            "dashboardBody"
+        ],
     }
 
 
@@ -248,6 +252,10 @@ def test_outputs_say_where_to_look(deployed: Deployed) -> None:
             }
         },
         "logGroups": {"access": "/aws/vendedlogs/apis/dev-front-door", "flow": "dev-network-flow-1a2b3c4"},
+        "alarmTopics": {
+            severity: f"arn:aws:sns:us-east-1:123456789012:dev-alarms-{severity}-1a2b3c4"
+            for severity in ("critical", "warning")
+        },
     }
 
 
@@ -377,3 +385,32 @@ def test_whole_config_is_read_however_the_host_hands_it_over(monkeypatch: pytest
         return program.engine_config()
 
     assert record(lambda: pulumi.Output.from_input(called())).value["modeshift:owner"] == "b"
+
+
+def test_keys_plans_and_a_firewall_are_made(up: Callable[..., Recording]) -> None:
+    recorded = up(
+        frontDoor="rest-api",
+        services={"netprobe": {"route": "/", "apiKey": True}},
+        restApi={"clients": {"partner": {"quota": 1000, "period": "month"}}},
+        firewall={"countries": ["DE"]},
+    )
+    plan = recorded.one("usagePlan:UsagePlan").inputs
+    assert plan["throttleSettings"] == {"rateLimit": 50, "burstLimit": 100}
+    assert plan["quotaSettings"] == {"limit": 1000, "period": "MONTH"}
+    document = json.loads(recorded.one("apigateway/restApi:RestApi").inputs["body"])
+    assert document["paths"]["/"]["x-amazon-apigateway-any-method"]["security"] == [{"api_key": []}]
+    assert "webAcl" in recorded.one("WebAclAssociation").inputs["webAclArn"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_alarm_of_a_stack_tells_somebody_and_is_on_the_page(deployed: Deployed, mode: str) -> None:
+    recorded = deployed("prod", mode)
+    alarms = recorded.all("MetricAlarm")
+    assert alarms
+    assert [alarm.name for alarm in alarms if not alarm.inputs.get("alarmActions")] == []
+    shown = json.loads(recorded.one("cloudwatch/dashboard:Dashboard").inputs["dashboardBody"])["widgets"][0]
+    assert len(shown["properties"]["alarms"]) == len(alarms)
+
+
+def test_a_stack_may_do_without_a_page(up: Callable[..., Recording]) -> None:
+    assert up(dashboard=False).all("cloudwatch/dashboard:Dashboard") == []
