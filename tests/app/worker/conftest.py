@@ -29,12 +29,18 @@ def aws() -> Iterator[str]:
 
 
 @pytest.fixture
-def parcels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def code() -> tuple[str, str]:
+    """The service's package and its manifest."""
+    return PARCELS, manifest()
+
+
+@pytest.fixture
+def parcels(code: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Make `parcels` a service of the app; yields its module."""
     folder = tmp_path / "services/parcels"
     folder.mkdir(parents=True)
-    (folder / "__init__.py").write_text(PARCELS)
-    (folder / "service.toml").write_text(manifest())
+    for name, text in zip(("__init__.py", "service.toml"), code, strict=True):
+        (folder / name).write_text(text)
     monkeypatch.setattr(service, "_FOLDERS", folder.parent)
     monkeypatch.setattr(app.services, "__path__", [*app.services.__path__, str(folder.parent)])
     importlib.invalidate_caches()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-import app.services
-from app.core import service
 from tests.app.worker.desk import Desk
 from tests.app.worker.test_bodies import CHANGED, DUE, WRITTEN
 
@@ -24,17 +19,8 @@ CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
 
 
 @pytest.fixture
-def parcels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Make the page's service one of the app's."""
-    folder = tmp_path / "parcels"
-    folder.mkdir()
-    (folder / "__init__.py").write_text(CODE)
-    (folder / "service.toml").write_text(MANIFEST)
-    monkeypatch.setattr(service, "_FOLDERS", tmp_path)
-    monkeypatch.setattr(app.services, "__path__", [*app.services.__path__, str(tmp_path)])
-    importlib.invalidate_caches()
-    yield importlib.import_module("app.services.parcels")
-    del sys.modules["app.services.parcels"]
+def code() -> tuple[str, str]:
+    return CODE, MANIFEST
 
 
 @pytest.fixture
