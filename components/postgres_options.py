@@ -10,7 +10,7 @@ _GROWTH = 1.1
 _FEWEST_ZONES = 2
 _FEWEST_DAYS = 7
 _MOST_DAYS = 35
-_RESTORE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
+_RESTORE_NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

@@ -242,6 +242,7 @@ def test_many_connections_are_most_of_what_an_instance_takes(instance_class: str
         ({"size": PostgresSize(storage_gb=100, max_storage_gb=105)}, "can grow by 10 % at least: 100 to 105 GB"),
         ({"restores": [FIRST, FIRST]}, "the restore 'r1' is called like another"),
         ({"restores": [Restore(name="R_1", at=FIRST.at)]}, "'R_1' is no name of a restore"),
+        ({"restores": [Restore(name="r--1", at=FIRST.at)]}, "'r--1' is no name of a restore"),
         ({"restores": [Restore(name="r1", at="yesterday")]}, "'yesterday' is no moment to restore to"),
         ({"backups": Backups(days=3)}, "backups are kept 7 to 35 days, not 3"),
     ],
