@@ -15,19 +15,20 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from sandbox.control.scope import ACCOUNT_ID
 from sandbox.data import events, ports
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
+Service = Literal["dynamodb", "s3", "secretsmanager", "sns", "sqs"]
+_SERVICES: tuple[Service, ...] = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
 _READING = ("Describe", "Get", "List", "Query", "Scan", "BatchGet")
 _PAUSE = 0.5
 _SHARE = 20
@@ -69,7 +70,7 @@ class Services:
         """What people must know of what is kept; empty when all is well."""
         return " ".join(text for text in (self._lost, self._unkept) if text)
 
-    def client(self, service: str, region: str) -> Any:  # noqa: ANN401 - boto3 has no types of its own
+    def client(self, service: Service, region: str) -> Any:  # noqa: ANN401 - boto3 has no types of its own
         """Return a client of one of the services."""
         return _client(service, region, self.endpoint)
 
@@ -114,7 +115,7 @@ class Services:
                 self._changed.set()
 
     def _write(self) -> None:
-        held = {service: dict(get_backend(service)) for service in SERVICES}
+        held = {service: dict(get_backend(service)) for service in _SERVICES}
         target = io.BytesIO()
         pickler = pickle.Pickler(target)
         pickler.dispatch_table = copyreg.dispatch_table.copy()  # type: ignore[attr-defined]
@@ -148,9 +149,9 @@ class Services:
         return ""
 
 
-def backend(service: str, region: str) -> Any:  # noqa: ANN401 - moto's, one class for each service
+def backend(service: Service, region: str) -> Any:  # noqa: ANN401 - moto's, one class for each service
     """Return what moto holds of a service in a region."""
-    return get_backend(service)[DEFAULT_ACCOUNT_ID][region]
+    return get_backend(service)[ACCOUNT_ID][region]
 
 
 class _Handler(MotoRequestHandler):
@@ -164,7 +165,7 @@ class _Handler(MotoRequestHandler):
             _LOG.error(message, *args)
 
 
-def _anew(kind: Callable[[], object]) -> Callable[[object], tuple[object, tuple[()]]]:
+def _anew(kind: Callable[[], object]) -> Callable[[object], tuple[Callable[[], object], tuple[()]]]:
     """Return how a lock is written: as another one, held by nobody."""
     return lambda _: (kind, ())
 

@@ -20,6 +20,7 @@ from sandbox.data.errors import DataError
 from sandbox.data.processes import Records
 
 _START_SECONDS = 120
+_ATTEMPTS = 3
 _ANSWER_SECONDS = 600
 _STOP_SECONDS = 30
 _ROOT = Path(__file__).parent.parent.parent
@@ -35,11 +36,18 @@ def start(account: Path) -> dict[str, Any]:
     if not (account / FILE_NAME).exists():
         message = "The sandbox's account is empty. Bring a stack up first: modeshift up --stack dev"
         raise DataError(message)
-    known = running(account)
-    if known is not None:
-        return _ask(known, "start")
+    for _ in range(_ATTEMPTS):
+        # Those that run may end just now, because another command took the last reason to stay.
+        with suppress(OSError, http.client.HTTPException):
+            return _ask(running(account) or _begin(account), "start")
+    message = f"The sandbox's data services do not answer; see {account / 'data' / 'log'}."
+    raise DataError(message)
+
+
+def _begin(account: Path) -> Address:
+    """Start the process, unless another is about to, and wait until it answers."""
     log = account / "data" / "log"
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
     began = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
         # It goes on in a process of its own when it is the first of the account.
@@ -49,7 +57,7 @@ def start(account: Path) -> dict[str, Any]:
     while time.monotonic() < deadline and is_held(account):
         known = running(account)
         if known is not None:
-            return _ask(known, "start")
+            return known
         time.sleep(0.02)
     said = log.read_bytes()[began:].decode(errors="replace").strip()
     message = f"The sandbox's data services did not start. {said[-500:]} The whole log: {log}"
@@ -75,7 +83,11 @@ def sync(account: Path) -> dict[str, Any] | None:
     known = running(account)
     if known is None:
         return None
-    answer = _ask(known, "changed")
+    try:
+        answer = _ask(known, "changed")
+    except (OSError, http.client.HTTPException):
+        # They end just now, and find out when they start again.
+        return None
     if answer["ends"]:
         _wait(lambda: not _lives(known.pid))
     return answer
@@ -84,7 +96,9 @@ def sync(account: Path) -> dict[str, Any] | None:
 def describe(account: Path) -> dict[str, Any] | None:
     """Return what runs for an account; None when nothing does."""
     known = running(account)
-    return _ask(known, "describe") if known else None
+    with suppress(OSError, http.client.HTTPException):
+        return _ask(known, "describe") if known else None
+    return None
 
 
 def stop(account: Path) -> bool:

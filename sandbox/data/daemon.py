@@ -85,25 +85,27 @@ class Daemon:
                 address.leave(self._account)
 
     def _turn(self) -> None:
+        """Answer one request, and do what is due however many there are."""
         try:
-            job, answer = self._jobs.get(timeout=_TURN)
+            job, answer = self._jobs.get(timeout=max(0, self._due - time.monotonic()))
         except queue.Empty:
+            pass
+        else:
+            try:
+                answer.set_result(job())
+            except Exception as problem:  # noqa: BLE001 - whoever asked is told; the rest goes on
+                _LOG.exception("A request failed")
+                answer.set_exception(problem)
+        if time.monotonic() >= self._due:
             self._rest()
-            return
-        try:
-            answer.set_result(job())
-        except Exception as problem:  # noqa: BLE001 - whoever asked is told; the rest goes on
-            _LOG.exception("A request failed")
-            answer.set_exception(problem)
+            self._due = time.monotonic() + _TURN
 
     def _rest(self) -> None:
-        """Do what is due when nobody asks for anything."""
         for task in (self._databases.mend, self._feeds.turn, self._services.keep):
             try:
                 task()
             except Exception:  # noqa: BLE001 - one of them must not end the others
                 _LOG.exception("Something due did not work")
-                time.sleep(_TURN)
 
     def _bring_about(self) -> dict[str, Any]:
         """Make everything as the account has it; end when there is no reason to stay."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,14 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.data import ports, processes, tls
+from sandbox.data.binaries import VERSIONS
 from sandbox.data.errors import DataError
-from sandbox.data.postgres import VERSIONS, Cluster
+from sandbox.data.postgres import Cluster
 
 if TYPE_CHECKING:
     from sandbox.control.account import Resource
 
 INSTANCE = "aws:rds/instance:Instance"
 _PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+_PATIENCE = 5
 _LOG = logging.getLogger(__name__)
 
 
@@ -63,6 +67,7 @@ class Databases:
     passwords: Passwords
     _records: processes.Records = field(init=False)
     _running: dict[str, Database] = field(default_factory=dict)
+    _mend_from: float = 0
 
     def __post_init__(self) -> None:
         self._records = processes.Records(self.folder / "processes")
@@ -99,7 +104,9 @@ class Databases:
         return False
 
     def mend(self) -> None:
-        """Start again what has died."""
+        """Start again what has died; when that does not work, not at once again."""
+        if time.monotonic() < self._mend_from:
+            return
         for name, database in self._running.items():
             front_lives = database.front is not None and database.front.poll() is None
             if not database.cluster.running or not front_lives:
@@ -108,6 +115,7 @@ class Databases:
                     self._start(database)
                 except DataError as problem:
                     _LOG.error("%s: %s", name, problem)
+                    self._mend_from = time.monotonic() + _PATIENCE
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what runs, for people and for `environment_of`; no password."""
@@ -184,6 +192,11 @@ class Databases:
         message = f"There is no database {wanted} to restore from."
         raise DataError(message)
 
+    def _free(self, name: str) -> Path:
+        """Return where a snapshot is put: an earlier one of that name stays."""
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        return next(path for one in names if not (path := self.folder / "snapshots" / one).exists())
+
     def _from_snapshot(self, name: str, folder: Path) -> tuple[Cluster, dict[str, Any]]:
         kept = self.folder / "snapshots" / name.rsplit(":", 1)[-1]
         if not kept.exists():
@@ -240,7 +253,7 @@ class Databases:
             self._end(database)
         facts = json.loads(text) if (text := _text(folder / "instance.json")) else {}
         if facts.get("snapshot") and (folder / "cluster" / "data").exists():
-            kept = self.folder / "snapshots" / facts["snapshot"]
+            kept = self._free(facts["snapshot"])
             kept.mkdir(parents=True, mode=0o700)
             for part in ("data", "admin.secret"):
                 (folder / "cluster" / part).rename(kept / part)
@@ -261,7 +274,8 @@ def _facts(instance: Resource, groups: dict[str, Resource]) -> dict[str, Any]:
         raise DataError(message)
     managed = outputs.get("masterUserSecrets") or []
     group = groups.get(str(outputs.get("parameterGroupName")))
-    parameters = {one["name"]: one["value"] for one in (group.outputs.get("parameters") if group else None) or []}
+    listed: Any = group.outputs.get("parameters") if group else None
+    parameters = {one["name"]: one["value"] for one in listed or []}
     return {
         "identifier": outputs["identifier"],
         "address": outputs["address"],

@@ -23,7 +23,7 @@ TYPES: Mapping[Compute, str] = {
     "fargate": "aws:ecs/taskDefinition:TaskDefinition",
     "eks": "kubernetes:helm.sh/v3:Release",
 }
-_INSTANCE = "aws:rds/instance:Instance"
+_CLUSTER = "aws:eks/cluster:Cluster"
 _PROXY = "aws:rds/proxy:Proxy"
 _PROXY_TARGET = "aws:rds/proxyTarget:ProxyTarget"
 _REGION = "us-east-1"
@@ -51,11 +51,7 @@ def workload(account: Path, name: str, compute: Compute) -> Workload:
         DataError: There is no such thing, or it cannot have what it needs.
 
     """
-    store = Account(account)
-    try:
-        found = [one for one in store.list_resources() if one.type == TYPES[compute]]
-    finally:
-        store.close()
+    found = [one for one in _resources(account) if one.type == TYPES[compute]]
     named = [one for one in found if one.urn.rsplit("::", 1)[-1] == name]
     if not named:
         known = ", ".join(sorted(one.urn.rsplit("::", 1)[-1] for one in found)) or "none"
@@ -76,8 +72,9 @@ def described(account: Path, resource: Resource) -> Workload:
     if resource.type == TYPES["eks"]:
         values = {**(outputs.get("values") or {})}
         given = {str(key): str(value) for key, value in (values.get("env") or {}).items()}
-        command = [*(values.get("command") or []), *(values.get("args") or [])]
-        return Workload(resource, environment_of(account, given), _command(command))
+        command = (values.get("worker") or {}).get("command") or values.get("args") or []
+        environment = environment_of(account, given, region=_region_of_cluster(account, resource))
+        return Workload(resource, environment, _command(command))
     container = json.loads(outputs["containerDefinitions"])[0]
     given = {one["name"]: one["value"] for one in container.get("environment") or []}
     references = {one["name"]: one["valueFrom"] for one in container.get("secrets") or []}
@@ -138,13 +135,24 @@ def environment_of(
     return local
 
 
-def _addresses(account: Path, services: Mapping[str, Any]) -> dict[str, str]:
-    """Return where each address of a database is here, the longest first: one may begin another."""
+def _resources(account: Path) -> list[Resource]:
     store = Account(account)
     try:
-        resources = store.list_resources()
+        return store.list_resources()
     finally:
         store.close()
+
+
+def _region_of_cluster(account: Path, release: Resource) -> str:
+    """Return where the cluster of a release is, which is the one of its stack."""
+    stack = release.urn.split("::")[0]
+    clusters = (one for one in _resources(account) if one.type == _CLUSTER)
+    return next((one.region for one in clusters if one.urn.split("::")[0] == stack), "")
+
+
+def _addresses(account: Path, services: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each address of a database is here, the longest first: one may begin another."""
+    resources = _resources(account)
     ports = {one["identifier"]: f"127.0.0.1:{one['port']}" for one in services["databases"]}
     found = {one["address"]: ports[one["identifier"]] for one in services["databases"]}
     behind = {str(one.outputs["dbProxyName"]): one for one in resources if one.type == _PROXY_TARGET}

