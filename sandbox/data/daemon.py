@@ -57,6 +57,7 @@ class Daemon:
         self._token = secrets.token_urlsafe(24)
         self._jobs: queue.Queue[tuple[Job, Future[dict[str, Any]]]] = queue.Queue()
         self._stopping = False
+        self._due = 0.0
         self._problems: dict[str, str] = {}
         self._clock = _clock(speed)
 

@@ -37,12 +37,10 @@ def test_a_database_that_was_created_takes_connections(place: Place, users: Made
 def test_its_address_alone_and_that_of_its_proxy_lead_to_it_too(place: Place, users: Made) -> None:
     proxy = "users.proxy-abc.us-east-1.rds.amazonaws.com"
     behind: Values = {"dbProxyName": "users", "dbInstanceIdentifier": users.outputs["identifier"]}
+    fronts: dict[str, Values] = {"proxy:Proxy": {"name": "users", "endpoint": proxy}, "proxyTarget:ProxyTarget": behind}
     account = Account(place.folder)
     with account.transaction() as open_account:
-        for kind, outputs in (
-            ("proxy:Proxy", {"name": "users", "endpoint": proxy}),
-            ("proxyTarget:ProxyTarget", behind),
-        ):
+        for kind, outputs in fronts.items():
             urn = f"urn:pulumi:dev::shop::aws:rds/{kind}::users"
             open_account.add(Entry(f"aws:rds/{kind}", "us-east-1", "users", "users", urn, {}, outputs, []))
     account.close()
