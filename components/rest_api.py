@@ -185,7 +185,14 @@ class RestApi(Component):
             tags=tags,
             opts=self.opts(),
         )
-        aws.apigateway.UsagePlanKey(name, key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id, opts=self.opts())
+        aws.apigateway.UsagePlanKey(
+            name,
+            key_id=key.id,
+            key_type="API_KEY",
+            usage_plan_id=plan.id,
+            # It repeats the key, which the provider hides at the key alone.
+            opts=pulumi.ResourceOptions.merge(self.opts(), pulumi.ResourceOptions(additional_secret_outputs=["value"])),
+        )
 
     def _permissions(self, routes: Sequence[RestRoute]) -> list[aws.lambda_.Permission]:
         return [

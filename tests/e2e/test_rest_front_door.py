@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.conftest import Ran, Workspace
 
 pytestmark = pytest.mark.e2e
+SLACK = {"workspace": "T0123456789", "channel": "C0123456789"}
+PAGERDUTY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:pagerduty-AbCdEf"
 DOMAIN = {"name": "api.example.com", "zone": "example.com"}
 
 
@@ -37,14 +39,31 @@ def replaced_or_deleted(ran: Ran) -> set[str]:
     return gone - {"aws:apigateway/deployment:Deployment"}
 
 
+def values_in_state(workspace: Workspace) -> list[Any]:
+    """Return what the stack's state holds of API keys."""
+    resources = workspace.state("dev")["checkpoint"]["latest"]["resources"]
+    kinds = ("apiKey:ApiKey", "usagePlanKey:UsagePlanKey")
+    return [each["outputs"]["value"] for each in resources if each["type"].endswith(kinds)]
+
+
 def test_a_move_behind_a_rest_api_keeps_its_url_and_leaves_nothing(workspace: Workspace) -> None:
-    workspace.edit("dev", frontDoor="rest-api")
+    workspace.edit(
+        "dev",
+        frontDoor="rest-api",
+        services={"netprobe": {"route": "/", "apiKey": True}},
+        restApi={"clients": {"partner": {"quota": 1000}}},
+        firewall={"countries": ["US"]},
+        alarms={"email": ["team@example.com"], "slack": SLACK, "pagerduty": PAGERDUTY},
+    )
     first = up(workspace)
     url = outputs(first)["url"]
     assert url.startswith("https://")
     assert url.endswith(".execute-api.us-east-1.amazonaws.com/live")
     again = workspace.modeshift("preview", "--stack", "dev", "--json")
     assert again.summary["same"] == first.summary["create"]
+    keys = values_in_state(workspace)
+    assert len(keys) == 2
+    assert all("ciphertext" in key for key in keys), "a key stands in the state for all to read"
 
     for mode, leaves in (("container", "lambda"), ("serverless", "ecs")):
         workspace.edit("dev", mode=mode)
