@@ -83,11 +83,14 @@ def scale_by_backlog(
 def _metric(
     name: str, namespace: str, metric: str, dimensions: Mapping[str, pulumi.Input[str]], statistic: str
 ) -> Metric:
-    named = [{"name": key, "value": value} for key, value in dimensions.items()]
     return {
         "id": name,
         "metric_stat": {
-            "metric": {"namespace": namespace, "metric_name": metric, "dimensions": named},
+            "metric": {
+                "namespace": namespace,
+                "metric_name": metric,
+                "dimensions": [{"name": key, "value": value} for key, value in dimensions.items()],
+            },
             "stat": statistic,
         },
         "return_data": False,

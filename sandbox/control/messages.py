@@ -96,6 +96,10 @@ _TAKEN = {
     ),
     "aws:iam/role:Role": ("EntityAlreadyExists", "Role with name {name} already exists."),
     "aws:kms/alias:Alias": ("AlreadyExistsException", "An alias with the name {name} already exists"),
+    "aws:lambda/eventSourceMapping:EventSourceMapping": (
+        "ResourceConflictException",
+        "An event source mapping of this function with the event source {name} already exists.",
+    ),
     "aws:lambda/function:Function": ("ResourceConflictException", "Function already exist: {name}"),
     "aws:lambda/permission:Permission": (
         "ResourceConflictException",

@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore.model import StructureShape
+from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,10 +55,8 @@ def environment(recorded: Any) -> dict[str, str]:
 
 
 @cache
-def shape(service: str, operation: str) -> StructureShape:
-    found = botocore.session.get_session().get_service_model(service).operation_model(operation).input_shape
-    assert found is not None
-    return found
+def model(service: str, operation: str) -> OperationModel:
+    return botocore.session.get_session().get_service_model(service).operation_model(operation)
 
 
 def test_task_runs_the_worker_and_listens_nowhere(tasks: Deploy) -> None:
@@ -77,7 +75,7 @@ def test_ecs_takes_the_task(tasks: Deploy) -> None:
     inputs = tasks("jobs", "uploaded").one("TaskDefinition").inputs
     request = {key: inputs[key] for key in ("family", "cpu", "memory", "networkMode", "taskRoleArn")}
     request["containerDefinitions"] = json.loads(inputs["containerDefinitions"])
-    validated = ParamValidator().validate(request, shape("ecs", "RegisterTaskDefinition"))
+    validated = ParamValidator().validate(request, model("ecs", "RegisterTaskDefinition").input_shape)
     assert validated.generate_report() == ""
 
 
@@ -147,7 +145,10 @@ def test_application_autoscaling_takes_the_policy(tasks: Deploy) -> None:
         "TargetTrackingScalingPolicyConfiguration": upper(found),
     }
     assert (
-        ParamValidator().validate(request, shape("application-autoscaling", "PutScalingPolicy")).generate_report() == ""
+        ParamValidator()
+        .validate(request, model("application-autoscaling", "PutScalingPolicy").input_shape)
+        .generate_report()
+        == ""
     )
     metrics = found["customizedMetricSpecification"]["metrics"]
     assert [one["id"] for one in metrics if one["returnData"]] == ["backlog"]

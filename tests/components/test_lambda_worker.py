@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from botocore.validate import ParamValidator
 from components.lambda_worker import LambdaWorker
 from components.network import Network
 from components.service import ZipArtifact
-from components.worker import WorkerArgs, visibility_seconds
+from components.worker import visibility_seconds
 from tests.components.workers import (
     CACHE,
     SENDS,
@@ -147,9 +148,7 @@ def test_surface_is_that_of_a_compute_without_a_target(deploy: Deploy) -> None:
 
 def test_worker_without_queues_or_memory_is_refused(deploy: Deploy) -> None:
     def program(**changes: Any) -> None:
-        args = worker("jobs")
-        whole = {"artifact": args.artifact, "queues": args.queues, "idempotency": args.idempotency}
-        LambdaWorker(NAME, WorkerArgs(**(whole | changes)))
+        LambdaWorker(NAME, replace(worker("jobs"), **changes))
 
     with pytest.raises(ValueError, match="without queues has nothing to do"):
         deploy(lambda: program(queues={}))

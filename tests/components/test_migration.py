@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -29,7 +30,7 @@ DATABASE = Link(
 
 
 def declared(artifact: ZipArtifact | ImageArtifact = ZIP, **choices: Any) -> Migration:
-    args = WorkloadArgs(**{"artifact": artifact, "links": [DATABASE], "timeout": 900, **choices})
+    args = replace(WorkloadArgs(artifact=artifact, links=[DATABASE], timeout=900), **choices)
     return Migration(NAME, args, network=Network("dev-network", flow_logs=False))
 
 

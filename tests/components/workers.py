@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from components.queue import Queue
@@ -30,12 +31,14 @@ def worker(*triggers: str, key_arn: str | None = None, **choices: Any) -> Worker
     queues = {name: Queue(f"dev-contracts-{name}", visibility_seconds=seconds, key_arn=key_arn) for name in triggers}
     table = Table("dev-contracts-idempotency", key=["id"], attributes={"id": "S"}, ttl="expiration", key_arn=key_arn)
     remembers = table.link("idempotency", actions=["PutItem", "UpdateItem", "DeleteItem"])
-    return WorkerArgs(
-        **{"artifact": IMAGE, "environment": {"SERVICES": "contracts=/"}, **choices},
+    args = WorkerArgs(
+        artifact=IMAGE,
+        environment={"SERVICES": "contracts=/"},
         queues=queues,
         idempotency=remembers,
         key_arn=key_arn,
     )
+    return replace(args, **choices)
 
 
 def allowed(recorded: Any, role: str) -> dict[str, set[str]]:
