@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 
-_TAG = r'(W/)?"[!#-~]*"'
-FORM = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
-"""What both headers may hold: any, or some ETags."""
-
 _VERSION = re.compile(r'(W/)?"([1-9][0-9]{0,8})"')
 
 
@@ -16,8 +12,12 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def versions(header: str | None, *, weak: bool = False) -> frozenset[int] | None:
-    """Return the versions that a header names, nothing for any of them; weak tags count where that is said."""
-    if header in (None, "*"):
+def versions(header: str, *, weak: bool = False) -> frozenset[int] | None:
+    """Return the versions that a header names, nothing where it asks for none in particular (`*`, or no header).
+
+    Weak tags count where that is said. What is no tag of ours names no version.
+    """
+    if header.strip() in ("", "*"):
         return None
-    return frozenset(int(number) for mark, number in _VERSION.findall(header) if weak or not mark)
+    tags = [_VERSION.fullmatch(tag.strip()) for tag in header.split(",")]
+    return frozenset(int(tag[2]) for tag in tags if tag and (weak or not tag[1]))

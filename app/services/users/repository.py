@@ -36,11 +36,11 @@ class Creation:
     """One request to create a user: who asks, and the Idempotency-Key that its repetitions have too."""
 
     actor: str
-    key: str | None = None
+    key: str = ""
 
     def digest(self) -> bytes | None:
         """Return what the table keeps of it."""
-        return None if self.key is None else hashlib.sha256(f"{self.actor}\0{self.key}".encode()).digest()
+        return hashlib.sha256(f"{self.actor}\0{self.key}".encode()).digest() if self.key else None
 
 
 def folded(text: str) -> str:

@@ -13,9 +13,8 @@ from app.core.database import Database, ReadSession
 from app.core.exchange import current
 from app.core.problems import InvalidField, ProblemError
 from app.services.users import examples, repository
-from app.services.users.cursors import FORM as CURSOR_FORM
+from app.services.users.cursors import FORM as CURSOR
 from app.services.users.cursors import Cursor
-from app.services.users.etags import FORM as TAGS
 from app.services.users.etags import etag, versions
 from app.services.users.models import LONGEST_PAGE, PLAIN, User, UserChanges, UserPage, UserValues
 from app.services.users.repository import Creation, EmailTakenError, KeyReusedError
@@ -23,23 +22,30 @@ from app.services.users.tables import User as Row
 
 Values = Annotated[UserValues, Body(openapi_examples=examples.VALUES)]
 Changes = Annotated[UserChanges, Body(openapi_examples=examples.CHANGES)]
-Prefix = Annotated[str, Query(max_length=200, pattern=PLAIN, description="What name or e-mail address begins with.")]
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="The most users of a page.")]
-After = Annotated[str | None, Query(pattern=CURSOR_FORM, description="`next` of the page before.")]
+# By a factory, so that no default is documented: what is left out has none.
+Prefix = Annotated[
+    str,
+    Query(default_factory=str, max_length=200, pattern=PLAIN, description="What name or e-mail address begins with."),
+]
+After = Annotated[str, Query(default_factory=str, pattern=CURSOR, description="`next` of the page before.")]
 Key = Annotated[
-    str | None,
+    str,
     Header(
         alias="Idempotency-Key",
+        default_factory=str,
         pattern=r"^[\x21-\x7e]{1,200}$",
         description="A text of your own; repeating a request with it creates no second user.",
     ),
 ]
-Tags = Annotated[str | None, Header(alias="If-Match", pattern=TAGS, description="An ETag: deletes that version only.")]
+IfMatch = Annotated[
+    str, Header(alias="If-Match", default_factory=str, description="An ETag: deletes that version only.")
+]
 # In the document it is required, and its absence has a status of its own.
-RequiredTags = Annotated[str | None, Header(alias="If-Match", pattern=TAGS, include_in_schema=False)]
-KnownTags = Annotated[
-    str | None,
-    Header(alias="If-None-Match", pattern=TAGS, description="An ETag: answers 304 when it has not changed."),
+RequiredIfMatch = Annotated[str, Header(alias="If-Match", default_factory=str, include_in_schema=False)]
+IfNoneMatch = Annotated[
+    str,
+    Header(alias="If-None-Match", default_factory=str, description="An ETag: answers 304 when it has not changed."),
 ]
 
 
@@ -55,7 +61,7 @@ def router(database: Database) -> APIRouter:
 
 def _add_collection(routes: APIRouter, database: Database) -> None:
     @routes.get("/", operation_id="list_users", responses=examples.page())
-    async def list_users(response: Response, limit: Limit = 20, cursor: After = None, q: Prefix = "") -> UserPage:
+    async def list_users(response: Response, cursor: After, q: Prefix, limit: Limit = 20) -> UserPage:
         """List users, the newest first; all, or those whose name or e-mail address begins with `q`."""
         async with database.read() as session:
             after = Cursor.parse(cursor) if cursor else None
@@ -70,7 +76,7 @@ def _add_collection(routes: APIRouter, database: Database) -> None:
         return UserPage(items=items, next=follows)
 
     @routes.post("/", operation_id="create_user", status_code=HTTPStatus.CREATED, responses=examples.created())
-    async def create_user(request: Request, response: Response, values: Values, key: Key = None) -> User:
+    async def create_user(request: Request, response: Response, values: Values, key: Key) -> User:
         """Create a user. Repeated with the same Idempotency-Key, it answers as the first time."""
         try:
             async with database.write() as session:
@@ -86,7 +92,7 @@ def _add_collection(routes: APIRouter, database: Database) -> None:
 
 def _add_reading(routes: APIRouter, database: Database) -> None:
     @routes.get("/{user_id}", operation_id="get_user", responses=examples.read(), response_model=User)
-    async def get_user(user_id: UUID, response: Response, if_none_match: KnownTags = None) -> User | Response:
+    async def get_user(user_id: UUID, response: Response, if_none_match: IfNoneMatch) -> User | Response:
         """Get a user."""
         async with database.read() as session:
             row = await repository.get(session, user_id)
@@ -99,8 +105,8 @@ def _add_reading(routes: APIRouter, database: Database) -> None:
 
 
 def _add_changing(routes: APIRouter, database: Database) -> None:
-    async def changed(user_id: UUID, values: dict[str, str], if_match: str | None, response: Response) -> User:
-        if if_match is None:
+    async def changed(user_id: UUID, values: dict[str, str], if_match: str, response: Response) -> User:
+        if not if_match:
             detail = "Say which version this changes: send the ETag that you got in the header If-Match."
             raise ProblemError(HTTPStatus.PRECONDITION_REQUIRED, detail)
         try:
@@ -115,14 +121,14 @@ def _add_changing(routes: APIRouter, database: Database) -> None:
     @routes.put(
         "/{user_id}", operation_id="replace_user", responses=examples.changed(), openapi_extra=examples.MATCHING
     )
-    async def replace_user(user_id: UUID, values: Values, response: Response, if_match: RequiredTags = None) -> User:
+    async def replace_user(user_id: UUID, values: Values, response: Response, if_match: RequiredIfMatch) -> User:
         """Replace what is said of a user, if it is still as it was read."""
         return await changed(user_id, values.model_dump(), if_match, response)
 
     @routes.patch(
         "/{user_id}", operation_id="update_user", responses=examples.changed(), openapi_extra=examples.MATCHING
     )
-    async def update_user(user_id: UUID, changes: Changes, response: Response, if_match: RequiredTags = None) -> User:
+    async def update_user(user_id: UUID, changes: Changes, response: Response, if_match: RequiredIfMatch) -> User:
         """Change some of what is said of a user, if it is still as it was read."""
         return await changed(user_id, changes.model_dump(exclude_unset=True), if_match, response)
 
@@ -131,7 +137,7 @@ def _add_deleting(routes: APIRouter, database: Database) -> None:
     @routes.delete(
         "/{user_id}", operation_id="delete_user", status_code=HTTPStatus.NO_CONTENT, responses=examples.deleted()
     )
-    async def delete_user(user_id: UUID, if_match: Tags = None) -> None:
+    async def delete_user(user_id: UUID, if_match: IfMatch) -> None:
         """Delete a user, whose e-mail address is free from then on. Once more, it changes nothing."""
         async with database.write() as session:
             if await repository.delete(session, user_id, versions(if_match), _actor()):

@@ -6,13 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import DateTime
+from sqlalchemy.types import DateTime, Text
 
 
 class Base(DeclarativeBase):
     """What all tables of this service have in common."""
 
-    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 SQLAlchemy reads it so
+    type_annotation_map = {datetime: DateTime(timezone=True), str: Text()}  # noqa: RUF012 SQLAlchemy reads it so
 
 
 class User(Base):

@@ -151,9 +151,7 @@ def test_sql_is_text_like_any_other(filled: Ask, text: str) -> None:
     assert len(list(pages(filled, 100))) == len(NAMES)
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=-1", "limit=x", "cursor=x", "cursor=", "q=%00", "q=%0a"]
-)
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=-1", "limit=x", "cursor=x", "q=%00", "q=%0a"])
 def test_what_no_list_can_be_made_of_is_refused(filled: Ask, query: str) -> None:
     answer = filled("GET", f"/users?{query}")
     assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
