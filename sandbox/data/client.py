@@ -139,8 +139,9 @@ def _wait(done: Callable[[], bool]) -> None:
 
 
 def _lives(pid: int) -> bool:
+    import psutil  # noqa: PLC0415 - part of the extra, without which nothing was started
+
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
