@@ -72,7 +72,9 @@ def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return "none" if default in (None, "", (), {}) else f"`{default}`"
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return "none" if default in (None, "", {}) else f"`{default}`"
 
 
 def _meaning(field: FieldInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,8 +14,11 @@ from app.ask.budget import Budget
 from app.ask.providers import ModelError, Provider, Question
 from app.ask.results import Asked
 from app.ask.settings import MILLION, Model
+from app.core.aws import AwsError
 
 T = TypeVar("T", bound=BaseModel)
+
+_log = logging.getLogger(__name__)
 
 Judge = Callable[[T], str]
 """Tells what is wrong with an answer that has the right shape; nothing, when it can be used."""
@@ -82,12 +86,18 @@ class Cascade:
                 answer.value = reply.value
         except ModelError as error:
             outcome, go_on, cost = str(error), not error.fatal, most if error.cost is None else error.cost
-        # A bill may be larger than what was reserved, if a provider counts tokens as nobody else does.
-        await self._budget.give_back(most - cost, now)
+        await self._settle(most - cost, now)
         answer.asked.append(Asked(provider=provider.name, model=model.name, outcome=outcome, cost_usd=cost / MILLION))
         if outcome != "answered":
             answer.notes.append(f"{outcome}.")
         return go_on
+
+    async def _settle(self, left: int, now: datetime) -> None:
+        """Give back what a call did not use; an answer that is paid is not lost where that cannot be noted."""
+        try:
+            await self._budget.give_back(left, now)
+        except AwsError:
+            _log.exception("What a model did not cost cannot be given back to the budget of the day")
 
 
 def _models(provider: Provider, *, short: bool) -> Iterator[Model]:

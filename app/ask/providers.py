@@ -23,6 +23,7 @@ from app.ask.settings import PROVIDERS, AskSettings, Model
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
+    from openai.resources.chat import AsyncCompletions
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -111,6 +112,7 @@ class Provider:
         self._tokens = settings.output_tokens
         self._opening = threading.Lock()
         self._client: AsyncOpenAI | None = None
+        self._completions: AsyncCompletions | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -128,12 +130,12 @@ class Provider:
         The library repeats what was turned down (429, 5xx, no connection) with growing waits, or after as long as
         `Retry-After` says. A model that is silent is not asked again: it may be at work, and that is paid.
         """
-        client = self._client or await asyncio.to_thread(self._open)
+        completions = self._completions or await asyncio.to_thread(self._open)
         from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415 see `_open`
 
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await client.chat.completions.create(
+                answer = await completions.create(
                     model=model.name,
                     messages=messages,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
                     response_format=question.format(),  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
@@ -150,10 +152,10 @@ class Provider:
             raise ModelError(f"{self.title} answers what is no answer", None) from None
         return self._read(model, question, answer)
 
-    def _open(self) -> AsyncOpenAI:
-        """Return the client, in a thread: to import it takes a second."""
+    def _open(self) -> AsyncCompletions:
+        """Return what is called, in a thread: to import it takes a second."""
         with self._opening:
-            if self._client is None:
+            if self._completions is None:
                 # Hundreds of modules: only who asks a model pays for them.
                 from openai import AsyncOpenAI  # noqa: PLC0415
 
@@ -163,7 +165,9 @@ class Provider:
                 self._client = AsyncOpenAI(
                     api_key=self._key, base_url=self._url, max_retries=self._retries, timeout=self._seconds + 60
                 )
-            return self._client
+                # The library imports this when it is first looked at.
+                self._completions = self._client.chat.completions
+            return self._completions
 
     def _turned_down(self, model: Model, error: APIStatusError) -> ModelError:
         status = error.status_code

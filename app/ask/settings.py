@@ -68,7 +68,7 @@ class AskSettings(EnvironmentSettings):
     work_table: Annotated[str, Field(alias="WORK_TABLE")] = ""
     """DynamoDB table of what is under way and of what was spent."""
     jobs_queue: Annotated[str, Field(alias="JOBS_QUEUE")] = ""
-    """SQS queue of what the worker is to do; unset, everything is done while the caller waits."""
+    """SQS queue of the jobs that the worker does."""
     openai_api_key: Annotated[Key, Field(alias="OPENAI_API_KEY")] = ""
     """Key of OpenAI; unset, it is not asked. A secret."""
     gemini_api_key: Annotated[Key, Field(alias="GEMINI_API_KEY")] = ""

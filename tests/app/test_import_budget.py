@@ -25,6 +25,7 @@ HEAVY = {
     "h11": "only HTTP probes need it; the server of a container has its own import",
     "httpx": "tests only",
     "jsonpath": "only expectations need it",
+    "openai": "only who asks a model needs it",
     "opentelemetry.exporter": "only telemetry needs it",
     "opentelemetry.sdk": "only telemetry needs it",
     "prometheus_client": "Lambda writes lines instead",
@@ -32,6 +33,7 @@ HEAVY = {
     "re2": "only expectations need it",
     "requests": "only telemetry needs it",
     "tomllib": "only a SERVICES that leaves a route open needs it",
+    "tree_sitter": "only who reads Solidity needs it",
     "uvicorn": "Lambda serves no socket",
     "yaml": "nothing in the app reads it",
 }

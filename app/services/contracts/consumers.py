@@ -11,13 +11,12 @@ from datetime import UTC, timedelta
 from app.ask.results import Listed, digest
 from app.ask.settings import MILLION
 from app.core.aws import AwsError
-from app.core.messages import Consumer, Keyed, Message, StoredObject, TableChange, Tick
+from app.core.messages import Consumer, Keyed, Message, Rejected, StoredObject, TableChange, Tick
 from app.services.contracts.analyzer import Analyzer
 
 _MOST_REPORTED = 1_000
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 _log = logging.getLogger(__name__)
 
@@ -98,12 +97,15 @@ class _Consumers:
         )
 
     async def _read(self, stored: StoredObject) -> bytes | None:
-        version = {"VersionId": stored.version} if stored.version else {}
+        """Return an upload as it is now, nothing when it is gone; an older version takes a right of its own to read."""
         try:
-            answer = await self._analyzer.aws.call("s3", "get_object", Bucket=stored.bucket, Key=stored.key, **version)
+            answer = await self._analyzer.aws.call("s3", "get_object", Bucket=stored.bucket, Key=stored.key)
         except AwsError as error:
-            if error.code in _GONE:
+            if error.code == "NoSuchKey":
                 return None
+            if error.code == "AccessDenied":
+                # What S3 says of a missing object too, to who may not list the bucket: trying again would not help.
+                raise Rejected("the upload is gone, or the role may not read it") from error
             raise
         return answer["Body"]
 

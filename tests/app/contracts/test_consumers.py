@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from app.core.aws import AwsError
-from app.core.messages import Keyed, Message, StoredObject, TableChange, Tick
-from app.services import contracts
+from app.core import service
+from app.core.aws import Aws, AwsError
+from app.core.messages import Keyed, Message, Rejected, StoredObject, TableChange, Tick
+from app.services import contracts, rewriter
 from tests.app.cloud import Cloud
 from tests.app.contracts.conftest import LONG, REVIEW, SHORT, Start
 from tests.app.contracts.test_analyze import ANALYZE, digest
@@ -29,6 +31,19 @@ def upload(cloud: Cloud, key: str, source: bytes) -> Message[Any]:
     bucket = cloud.environ["UPLOADS_BUCKET"]
     cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=source)
     return message("uploaded", StoredObject("ObjectCreated:Put", bucket, key, len(source)))
+
+
+def test_an_upload_that_may_not_be_read_is_parked(start: Start, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = AwsError("s3", "get_object", "AccessDenied", "no")
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise denied
+
+    stored = upload(cloud, "a.sol", b"contract A { }")
+    running = start(**STATIC)
+    monkeypatch.setattr(Aws, "call", refuse)
+    with pytest.raises(Rejected, match="gone, or the role may not read it"):
+        running.consume(stored)
 
 
 def tick(at: datetime | None = None) -> Message[Any]:
@@ -129,9 +144,9 @@ def test_a_new_result_is_told_to_the_topic(start: Start, cloud: Cloud) -> None:
     queue = sqs.create_queue(QueueName=cloud.environ["RESULTS_TABLE"])["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=cloud.environ["NOTICES_TOPIC"], Protocol="sqs", Endpoint=arn)
-    service = start()
-    service.consume(message("written", change()))
-    service.consume(message("written", change("REMOVE")))
+    running = start()
+    running.consume(message("written", change()))
+    running.consume(message("written", change("REMOVE")))
     [told] = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     notice = json.loads(told["Body"])
     assert notice["Subject"] == "Contract analyzed: 3 findings, gravest high"
@@ -142,6 +157,11 @@ def test_a_new_result_is_told_to_the_topic(start: Start, cloud: Cloud) -> None:
         "gravest": "high",
         "cost_usd": 0.000035,
     }
+
+
+@pytest.mark.parametrize(("name", "module"), [("contracts", contracts), ("rewriter", rewriter)])
+def test_every_trigger_has_a_consumer(name: str, module: ModuleType) -> None:
+    assert module.create({}).consumers.keys() == service.manifest(name).triggers.keys()
 
 
 def test_one_result_is_one_notice_and_one_hour_one_report() -> None:

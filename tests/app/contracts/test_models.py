@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.ask.budget import Budget
 from app.ask.settings import Model
+from app.core.aws import AwsError
 from app.core.settings import SettingsError
 from app.services.contracts.settings import ContractsSettings
 from tests.app.cloud import Cloud
@@ -69,7 +71,7 @@ UNUSABLE = {
 def test_a_provider_that_fails_is_replaced_by_the_other(start: Start, providers: Providers, name: str) -> None:
     answer, note = FAILING[name]
     providers.then("openai", answer)
-    service = start(**QUICK, CONTRACTS_MODEL_SECONDS="2")
+    service = start(**QUICK, **({"CONTRACTS_MODEL_SECONDS": "2"} if name == "silent" else {}))
     analysis = service.ask("POST", ANALYZE, {"source": SHORT}).json()
     assert providers.models() == [LUNA, LITE]
     assert analysis["summary"] == REVIEW["summary"]
@@ -215,6 +217,15 @@ def test_what_broke_off_counts_as_spent(start: Start, cloud: Cloud, providers: P
     assert 0.004 < analysis["cost_usd"] < 0.005
     [spent] = [item for item in cloud.items("work") if item["id"]["S"].startswith("spent#")]
     assert int(spent["spent"]["N"]) == round(analysis["cost_usd"] * 1_000_000)
+
+
+def test_a_paid_answer_is_told_even_if_its_cost_cannot_be_noted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise AwsError("dynamodb", "update_item", "ThrottlingException", "no")
+
+    monkeypatch.setattr(Budget, "give_back", fails)
+    analysis = start().ask("POST", ANALYZE, {"source": SHORT}).json()
+    assert (analysis["summary"], analysis["complete"]) == (REVIEW["summary"], True)
 
 
 def test_without_a_budget_no_model_is_asked(start: Start, providers: Providers) -> None:
