@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgsDict as Metric,
     )
 
-# A message under way counts as much as one that waits: the task that has it is not one too many.
-_COUNTED = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
+_WAITING = "ApproximateNumberOfMessagesVisible"
+_UNDER_WAY = "ApproximateNumberOfMessagesNotVisible"
+_MOST_METRICS = 10
+"""What one expression may be made of, where an alarm is on it."""
 
 
 def scale_by_backlog(
@@ -30,26 +32,35 @@ def scale_by_backlog(
 ) -> None:
     """Create the scaling of a worker's tasks by how many messages there are for each.
 
+    A message under way counts as much as one that waits, so that the task that has it is not one too many; with more
+    than four queues there is no room to count it.
+
     Container Insights counts the tasks, none too. Without it they are counted by their reports of CPU, of which no task
     makes none, so that nothing would start the first.
 
     SQS tells CloudWatch nothing of a queue that nobody used for six hours, and needs up to 15 minutes to begin again.
 
     Raises:
-        ValueError: There may be no task, and then nothing would start one.
+        ValueError: There may be no task, and then nothing would start one; or there are too many queues to count.
 
     Sources: Application Auto Scaling user guide (target-tracking-metric-math), SQS developer guide
-    (sqs-monitoring-using-cloudwatch), ECS developer guide (cloudwatch-metrics).
+    (sqs-monitoring-using-cloudwatch), ECS developer guide (cloudwatch-metrics), CloudWatch user guide (quotas).
 
     """
     if scaling.min == 0 and not insights:
         msg = f"{parent.name}: starting from no task takes Container Insights; turn it on, or keep one task."
         raise ValueError(msg)
+    states = {"w": _WAITING, "u": _UNDER_WAY} if 2 * len(queue_names) < _MOST_METRICS else {"w": _WAITING}
     counted = [
         _metric(f"{letter}{position}", "AWS/SQS", metric, {"QueueName": queue}, "Sum")
         for position, queue in enumerate(queue_names)
-        for letter, metric in zip("wu", _COUNTED, strict=True)
+        for letter, metric in states.items()
     ]
+    if len(counted) >= _MOST_METRICS:
+        msg = (
+            f"{parent.name}: {len(counted)} queues are too many to scale by; a worker has {_MOST_METRICS - 1} at most."
+        )
+        raise ValueError(msg)
     tasks: dict[str, pulumi.Input[str]] = {"ClusterName": service.cluster_name, "ServiceName": service.service_name}
     running = (
         _metric("tasks", "ECS/ContainerInsights", "RunningTaskCount", tasks, "Average")

@@ -74,7 +74,7 @@ def pods(
         names = ", ".join(sorted(volume.name for volume in args.volumes))
         msg = f"{parent.name}: EKS in Auto Mode cannot mount EFS, and links bring {names}. Run it on lambda or fargate."
         raise ValueError(msg)
-    cluster.traffic.let_out(args.links)
+    cluster.traffic.let_out(args.links, user=parent.name)
     namespace = kubernetes.core.v1.Namespace(
         parent.child_name(),
         metadata=kubernetes.meta.v1.ObjectMetaArgs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
@@ -29,7 +30,7 @@ class ClusterTraffic:
         self._parent = parent
         self._group_id = group_id
         self._ports: set[int] = set()
-        self._links: set[str] = set()
+        self._reached: set[tuple[pulumi.Input[str] | None, int | None]] = set()
 
     def let_in(self, front: aws.ec2.SecurityGroup, port: int) -> None:
         """Let a stack's load balancer reach pods at a port."""
@@ -38,9 +39,11 @@ class ClusterTraffic:
             whose = f"pods of {self._parent.name}"
             requests_rules(self._parent, port, front=front, group_id=self._group_id, whose=whose)
 
-    def let_out(self, links: Sequence[Link]) -> None:
-        """Let pods in where links listen; the links of one cluster are told apart by their names."""
+    def let_out(self, links: Sequence[Link], *, user: str) -> None:
+        """Let pods in where links listen; what a service and its worker both use is reached by one rule."""
         for link in listening(links):
-            if link.name not in self._links:
-                self._links.add(link.name)
-                let_in(self._parent, link, self._group_id, who=f"Pods of {self._parent.name}")
+            place = (link.security_group_id, link.port)
+            if place not in self._reached:
+                self._reached.add(place)
+                named = replace(link, name=f"{user}-{link.name}")
+                let_in(self._parent, named, self._group_id, who=f"Pods of {self._parent.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from jsonschema import Draft7Validator
 
 from components.eks_cluster import EksCluster
 from components.eks_release import CHART
+from components.eks_service import EksService
 from components.eks_worker import EksWorker
+from components.load_balancer import LoadBalancer
 from components.network import Network
-from components.service import Link, Size, Volume
+from components.service import Link, ServiceArgs, Size, Volume
 from components.worker import WorkerScaling
-from tests.components.workers import CACHE, allowed, assert_takes_and_parks_and_no_more, assert_told, worker
+from tests.components.workers import CACHE, IMAGE, allowed, assert_takes_and_parks_and_no_more, assert_told, worker
 
 Deploy = Callable[..., Any]
 
@@ -101,6 +104,27 @@ def test_worker_has_a_namespace_and_an_identity_of_its_own(worker_pods: Deploy) 
 def test_links_let_the_pods_of_the_cluster_in(worker_pods: Deploy) -> None:
     (way,) = worker_pods(links=[CACHE]).all("SecurityGroupIngressRule")
     assert (way.inputs["securityGroupId"], way.inputs["fromPort"]) == ("sg-cache", 6379)
+
+
+def test_a_service_and_its_worker_are_let_in_once_and_another_service_too(deploy: Deploy) -> None:
+    other = replace(CACHE, security_group_id="sg-other")
+
+    def program() -> None:
+        network = Network("dev-net")
+        admin = "arn:aws:iam::123456789012:role/deploy"
+        cluster = EksCluster("dev-eks", network=network, admins=[admin])
+        balancer = LoadBalancer("dev-door", network=network, internal=True)
+        for name, link in (("dev-contracts", CACHE), ("dev-users", other)):
+            args = ServiceArgs(artifact=IMAGE, links=[link])
+            EksService(name, args, cluster=cluster, network=network, load_balancer=balancer)
+        EksWorker(NAME, worker("jobs", links=[CACHE]), cluster=cluster)
+
+    ways = [one for one in deploy(program).all("SecurityGroupIngressRule") if "-to-" in one.name]
+    # AWS refuses a second rule that says the same.
+    assert {one.name: one.inputs["securityGroupId"] for one in ways} == {
+        "dev-eks-to-dev-contracts-cache": "sg-cache",
+        "dev-eks-to-dev-users-cache": "sg-other",
+    }
 
 
 def test_files_are_refused(worker_pods: Deploy) -> None:

@@ -208,6 +208,22 @@ def test_messages_that_wait_or_are_under_way_count_in_every_queue(hundred: Any) 
     }
 
 
+def test_an_expression_has_ten_metrics_at_most(tasks: Deploy) -> None:
+    def metrics(count: int) -> list[str]:
+        found = tracked(tasks(*(f"t{number}" for number in range(count))))
+        return [
+            one["metricStat"]["metric"]["metricName"]
+            for one in found["customizedMetricSpecification"]["metrics"]
+            if "metricStat" in one
+        ]
+
+    assert len(metrics(4)) == 9
+    assert len(metrics(9)) == 10
+    assert "ApproximateNumberOfMessagesNotVisible" not in metrics(5)
+    with pytest.raises(ValueError, match="10 queues are too many to scale by; a worker has 9 at most"):
+        tasks(*(f"t{number}" for number in range(10)))
+
+
 def test_tasks_are_counted_without_container_insights_too(tasks: Deploy) -> None:
     metrics = tracked(tasks(insights="disabled"))["customizedMetricSpecification"]["metrics"]
     (running,) = [one["metricStat"] for one in metrics if one["id"] == "tasks"]
