@@ -40,6 +40,11 @@ class Base:
         """Return the stack's settings."""
         return self.resolved.settings
 
+    @property
+    def guarded(self) -> bool:
+        """Return whether data is protected, and stays in AWS when it leaves the stack: in prod whatever is set."""
+        return self.settings.deletion_protection or self.settings.environment == "prod"
+
     def name(self, *things: str) -> str:
         """Return the logical name of something in this stack."""
         return "-".join((self.resolved.stack, *things))

@@ -117,7 +117,7 @@ def _postgres(base: Base, service: str, name: str, wanted: PostgresSettings) -> 
         ],
         monitoring_seconds=_MONITORED if wanted.monitoring else 0,
         log_retention_days=settings.log_retention_days,
-        guarded=settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         key_arn=base.key_arn,
         opts=base.opts,
@@ -136,7 +136,7 @@ def _table(base: Base, service: str, name: str, wanted: TableSettings) -> Linked
         ttl=wanted.ttl,
         stream=wanted.stream,
         key_arn=base.key_arn,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         opts=base.opts,
     )
@@ -153,7 +153,7 @@ def _bucket(base: Base, service: str, name: str, wanted: BucketSettings) -> Link
         expire_days=wanted.expire_days,
         access_log_days=wanted.access_log_days,
         key_arn=base.key_arn,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         opts=base.opts,
     )
@@ -166,7 +166,7 @@ def _secret(base: Base, service: str, name: str, wanted: SecretSettings) -> Link
     made = Secret(
         base.name(service, name),
         key_arn=base.key_arn,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         opts=base.opts,
     )
@@ -189,7 +189,7 @@ def _cache(base: Base, service: str, name: str, wanted: CacheSettings) -> Linked
         max_gb=wanted.max_gb,
         max_ecpu_per_second=wanted.max_ecpu_per_second,
         backup_days=wanted.backup_days,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         key_arn=base.key_arn,
         opts=base.opts,
@@ -203,7 +203,7 @@ def _files(base: Base, service: str, name: str, wanted: FilesSettings) -> Linked
     made = FileSystem(
         base.name(service, name),
         network=base.network,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         import_id=wanted.import_,
         key_arn=base.key_arn,
         opts=base.opts,

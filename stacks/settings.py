@@ -287,7 +287,7 @@ class StackSettings(Settings):
     customer_key: bool = False
     """Encrypt logs, environments and queues with a key of the stack's own (1 USD a month)."""
     deletion_protection: bool = False
-    """Refuse to delete load balancers and stateful resources."""
+    """Refuse to delete load balancers, clusters and data. What services keep in prod is protected all the same."""
     access_logs: bool = True
     """One line per request at the front door."""
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)

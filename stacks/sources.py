@@ -73,7 +73,7 @@ def make_sources(base: Base, service: str, made: Mapping[str, Linked]) -> Source
         attributes={"id": "S"},
         ttl="expiration",
         key_arn=base.key_arn,
-        guarded=base.settings.deletion_protection,
+        guarded=base.guarded,
         opts=base.opts,
     )
     return Sources(queues=queues, done=done.link(IDEMPOTENCY, actions=_REMEMBERING))

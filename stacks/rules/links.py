@@ -171,17 +171,4 @@ def files(subject: Subject) -> Iterator[Finding]:
             yield Finding(path=path, why=why, fix="turn snapStart off", reads=(("serverless", "snapStart"),))
 
 
-def protection(subject: Subject) -> Iterator[Finding]:
-    """Refuse data without protection from deletion in prod."""
-    data = [f"{service}.{name}" for service, _, name, link in each_link(subject) if link.kind != "topic"]
-    if subject.is_prod and data and not subject.settings.deletion_protection:
-        yield Finding(
-            path=("deletionProtection",),
-            why=f"would let {', '.join(data)} be deleted, in prod",
-            allowed="true",
-            fix="to take data down for good, follow docs/data.md",
-            reads=(("environment",),),
-        )
-
-
-RULES: Final[tuple[Rule, ...]] = (names, environment, actions, keys, files, protection)
+RULES: Final[tuple[Rule, ...]] = (names, environment, actions, keys, files)

@@ -165,9 +165,18 @@ def test_the_database_is_shared_through_a_proxy_while_a_function_uses_it(up: Up)
     assert up("prod", own={"links": {"database": {"proxy": True}}}, **MODES["fargate"]).all("aws:rds/proxy:Proxy")
 
 
-@pytest.mark.parametrize(("stack", "guarded"), [("prod", True), ("staging", False)])
-def test_data_is_protected_where_the_stack_says_so(up: Up, stack: str, guarded: bool) -> None:
-    stateful = [r for r in up(stack, said=EVERYTHING + FILES) if r.type in STATEFUL_TYPES]
+@pytest.mark.parametrize(
+    ("stack", "settings", "guarded"),
+    [
+        ("staging", {}, False),
+        ("staging", {"deletionProtection": True}, True),
+        ("prod", {"deletionProtection": False}, True),
+    ],
+)
+def test_data_is_protected_where_the_stack_says_so_and_in_prod(
+    up: Up, stack: str, settings: Mapping[str, object], guarded: bool
+) -> None:
+    stateful = [r for r in up(stack, said=EVERYTHING + FILES, **settings) if r.type in STATEFUL_TYPES]
 
     assert {r.type for r in stateful} >= STATEFUL_TYPES - {
         "aws:ecr/repository:Repository",

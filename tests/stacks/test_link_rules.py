@@ -236,12 +236,3 @@ def test_no_pod_and_no_snapshot_has_a_file_system(stack: Stack, refused: Refused
     assert "snapStart" in refused(FILES, serverless={"snapStart": True})["links.files"].why
     stack(FILES, mode="container")
     stack(FILES, {"mode": "serverless"}, container=EKS)
-
-
-@pytest.mark.parametrize("said", [DATABASE, TABLE, BUCKET, secret("keys", "A")])
-def test_data_in_prod_is_protected(stack: Stack, refused: Refused, said: str) -> None:
-    off = {"deletionProtection": False}
-
-    assert "in prod" in refused(said, name="prod", **off)["deletionProtection"].why
-    stack(said, name="staging", **off)
-    stack("", name="prod", **off)
