@@ -16,16 +16,12 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import math
-import os
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +29,9 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from benchmarks.servers import CORES, Server, free_ports, pin, running  # noqa: E402 the root has to be on the path first
 
 CONNECTIONS = 50
 SHARE_LIMIT = 0.6
@@ -42,9 +41,6 @@ GROWTH_LIMIT = 1.05
 FILES_LIMIT = 4
 CLIENT_LIMIT = 0.9
 CORE_LIMIT = 0.9
-
-# The first is the servers' own. Each answer wakes the client, which would push a server off the core they share.
-_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 PROBE = "/v1/probes/tcp"
 _KEY = "benchmark-key-0123456789"
@@ -72,22 +68,6 @@ async def probe(question: Question) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Server:
-    """A process that answers requests."""
-
-    port: int
-    process: int
-
-    def processor_seconds(self) -> float:
-        """Return the processor time used so far; not a number where the system does not tell it as Linux does."""
-        try:
-            spent = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[11:13]
-        except FileNotFoundError:
-            return math.nan
-        return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
 class Turn:
     """What one server reached for a while."""
 
@@ -109,10 +89,10 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--soak", type=float, nargs="?", const=300, metavar="SECONDS")
     options = parser.parse_args()
-    _pin(0, _CORES[1:])
+    pin(0, CORES[1:])
     with ExitStack() as stack:
         target = stack.enter_context(_target())
-        port, metrics = _free_ports(2)
+        port, metrics = free_ports(2)
         ours = stack.enter_context(_modeshift(port, metrics))
         # One attempt: while an answer that grew old is found anew, nobody waits for the pause between two.
         asked = json.dumps({"host": "127.0.0.1", "port": target, "count": 1})
@@ -256,67 +236,18 @@ def _modeshift(port: int, metrics: int) -> Iterator[Server]:
         "RATE_LIMIT": "9999999/1",
         "SERVICES": "netprobe=/",
     }
-    with _running([sys.executable, "-m", "app"], port, environ) as server:
+    with running([sys.executable, "-m", "app"], port, environ) as server:
         yield server
 
 
 @contextmanager
 def _bare(answer: dict[str, Any]) -> Iterator[Server]:
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bare.py").write_text(_BARE.format(answer=answer, probe=PROBE))
         command = [sys.executable, "-m", "uvicorn", "bare:app", "--app-dir", folder, "--port", str(port)]
-        with _running([*command, "--no-access-log"], port, {}) as server:
+        with running([*command, "--no-access-log"], port, {}) as server:
             yield server
-
-
-@contextmanager
-def _running(command: list[str], port: int, environ: dict[str, str]) -> Iterator[Server]:
-    """Run a server until it is no longer needed; its log is read as a log driver would, and only the end is kept."""
-    process = subprocess.Popen(
-        command, cwd=REPOSITORY, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    _pin(process.pid, _CORES[:1])
-    assert process.stdout is not None
-    said: deque[bytes] = deque(maxlen=1)
-    reader = threading.Thread(target=_drain, args=(process.stdout.fileno(), said))
-    reader.start()
-    try:
-        deadline = time.monotonic() + 60
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"{' '.join(command)} does not serve:\n{b''.join(said).decode()}")
-            time.sleep(0.05)
-        yield Server(port, process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-        reader.join()
-        process.stdout.close()
-
-
-def _pin(process: int, cores: list[int]) -> None:
-    """Keep a process on some cores, where the system can and has more than one."""
-    if len(_CORES) > 1:
-        os.sched_setaffinity(process, cores)
-
-
-def _drain(log: int, said: deque[bytes]) -> None:
-    while part := os.read(log, 65536):
-        said.append(part)
-        # A reader that wakes for every line would take the server's time.
-        time.sleep(0.02)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class DatabaseSettings(LoginSettings):
     """Connections that an instance keeps (containers)."""
     database_overflow: Annotated[int, Field(ge=0, le=100)] = 3
     """Connections on top for a while; tasks × (pool + overflow) must stay below the server's max_connections."""
-    database_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 1
+    database_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 2
     """How long a request waits for a connection when all are in use."""
     on_lambda: Annotated[str, Field(alias="AWS_LAMBDA_FUNCTION_NAME")] = ""
     """The function's name. Lambda sets it."""
