@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
-import re
 import secrets
 import shutil
 import socket
@@ -20,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.data import ports, processes, tls
-from sandbox.data.binaries import VERSIONS
 from sandbox.data.errors import DataError
+from sandbox.data.instance import facts_of
 from sandbox.data.postgres import Cluster
 
 if TYPE_CHECKING:
@@ -47,7 +45,9 @@ class Database:
     def keep(self) -> None:
         """Write down what a later process must know."""
         self.facts |= {"port": self.port, "inner": self.cluster.port}
-        (self.folder / "instance.json").write_text(json.dumps(self.facts, indent=2))
+        draft = self.folder / "instance.part"
+        draft.write_text(json.dumps(self.facts, indent=2))
+        draft.replace(self.folder / "instance.json")
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Databases:
         for resource_id, instance in instances.items():
             try:
                 self._bring_about(instance, groups)
-            except DataError as problem:
+            except (DataError, OSError) as problem:
                 problems[resource_id] = str(problem)
         return problems
 
@@ -141,11 +141,17 @@ class Databases:
 
     def _bring_about(self, instance: Resource, groups: dict[str, Resource]) -> None:
         folder = self.folder / instance.id
-        facts = _facts(instance, groups)
+        facts = facts_of(instance, groups)
         database = self._running.get(instance.id)
         if database is None:
             database = self._found(folder) or self._made(folder, instance, facts)
             self._running[instance.id] = database
+        if database.cluster.version != facts["version"]:
+            message = (
+                f"It runs PostgreSQL {database.cluster.version}. An upgrade to {facts['version']} in place is not "
+                "simulated; make a new database, or go back to the version it has."
+            )
+            raise DataError(message)
         old = database.facts
         # What comes from a snapshot has the user and the database that it had.
         given = {name: value for name, value in facts.items() if value != "" or name not in {"user", "database"}}
@@ -262,32 +268,6 @@ class Databases:
         if facts.get("secret"):
             self.passwords.drop(facts["secret"])
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _facts(instance: Resource, groups: dict[str, Resource]) -> dict[str, Any]:
-    outputs: dict[str, Any] = instance.outputs
-    engine, number = str(outputs.get("engine") or "postgres"), str(outputs.get("engineVersion") or max(VERSIONS))
-    major = int(found[0]) if (found := re.match(r"\d+", number)) else 0
-    if engine != "postgres" or major not in VERSIONS:
-        known = " and ".join(map(str, sorted(VERSIONS)))
-        message = f"The sandbox runs PostgreSQL {known}; {engine} {number} is not simulated."
-        raise DataError(message)
-    managed = outputs.get("masterUserSecrets") or []
-    group = groups.get(str(outputs.get("parameterGroupName")))
-    listed: Any = group.outputs.get("parameters") if group else None
-    parameters = {one["name"]: one["value"] for one in listed or []}
-    return {
-        "identifier": outputs["identifier"],
-        "address": outputs["address"],
-        "version": major,
-        "database": outputs.get("dbName") or "",
-        "user": outputs.get("username") or "",
-        "secret": managed[0]["secretArn"] if managed else "",
-        # Enough to tell that a password in the settings has changed, and no more.
-        "given": hashlib.sha256(str(outputs.get("password")).encode()).hexdigest(),
-        "plain": str(parameters.get("rds.force_ssl", "1")) == "0",
-        "snapshot": "" if outputs.get("skipFinalSnapshot") else outputs.get("finalSnapshotIdentifier") or "",
-    }
 
 
 def _draw() -> str:

@@ -9,8 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -267,17 +266,6 @@ class Cluster:
             time.sleep(0.02)
         self.stop()
         return False
-
-
-@contextmanager
-def running(folder: Path, version: int = 18) -> Iterator[Cluster]:
-    """Run a fresh cluster in a folder that does not exist yet, for as long as the block lasts."""
-    cluster = Cluster.create(folder, version)
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
 
 
 def _collation(version: int) -> list[str]:

@@ -25,6 +25,7 @@ from tests.sandbox.conftest import Cloud, Made
 
 INSTANCE = "aws:rds/instance:Instance"
 _PATIENCE = 60
+_PAUSE = 0.1
 _SETTINGS: dict[str, Value] = {
     "engine": "postgres",
     "engineVersion": "18",
@@ -78,7 +79,12 @@ class Place:
         login = login or self.login(database)
 
         async def once() -> Any:
-            connection = await asyncpg.connect(url, user=login["username"], password=login["password"])
+            try:
+                connection = await asyncpg.connect(url, user=login["username"], password=login["password"])
+            except asyncpg.PostgresError:
+                # The client closes what was encrypted a moment after it was refused.
+                await asyncio.sleep(_PAUSE)
+                raise
             try:
                 return await connection.fetchval(sql)
             finally:

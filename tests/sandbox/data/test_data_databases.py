@@ -128,6 +128,8 @@ def test_a_given_password_follows_the_settings_and_a_final_snapshot_brings_every
     made = place.cloud.update(made, password="second-password")
     with pytest.raises(asyncpg.InvalidPasswordError):
         place.ask(made, "SELECT 1", given)
+    with pytest.raises(Refusal, match=r"It runs PostgreSQL 16\. An upgrade to 18 in place is not simulated"):
+        place.cloud.update(made, engineVersion="18")
     place.cloud.delete(made)
     assert client.start(place.folder)["snapshots"] == ["orders-last"]
     again = place.database(
