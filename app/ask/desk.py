@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -75,7 +75,7 @@ class Desk(Generic[R]):
 
     async def once(self, key: str, source: str) -> R:
         """Return the result of a source, made here or by whoever is at it already."""
-        async for _ in _looks():
+        for pause in _pauses():
             async with self.work.lease(key) as ours:
                 # Also after waiting: whoever had the lease before has left a result.
                 known = await self.known(key)
@@ -86,7 +86,8 @@ class Desk(Generic[R]):
                         result = await self.make(key, source)
                     await self.results.put(result)
                     return result
-        raise AssertionError("the looks never end")
+            await asyncio.sleep(pause)
+        raise AssertionError("the pauses never end")
 
     async def consume(self, message: Message) -> None:
         """Do a job: the consumer of the trigger `jobs`."""
@@ -124,17 +125,18 @@ class Desk(Generic[R]):
     async def _appears(self, key: str, seconds: float) -> R | None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for _ in _looks():
+                for pause in _pauses():
                     known = await self.known(key)
                     if known is not None:
                         return known
+                    await asyncio.sleep(pause)
         return None
 
 
-async def _looks() -> AsyncGenerator[None]:
-    """Yield now, and again after ever longer pauses."""
-    pause = _FIRST_LOOK
+def _pauses() -> Iterator[float]:
+    """Yield ever longer pauses, without end."""
+    longest = _FIRST_LOOK
     while True:
-        yield
-        await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 no secret
-        pause = min(2 * pause, _LAST_LOOK)
+        # Not all at the same moment.
+        yield random.uniform(longest / 2, longest)  # noqa: S311 no secret
+        longest = min(2 * longest, _LAST_LOOK)
