@@ -103,13 +103,11 @@ def wander(
     document: str = "/openapi.json",
     begin: Callable[[], None] = lambda: None,
     unchecked: Collection[str] = (),
-    steps: int = 50,
 ) -> Counter[str]:
     """Follow the document's links from answer to request; returns how often each operation was asked.
 
     `begin` is called before each walk: where the same requests are answered otherwise than in the walk before, what
     makes them up loses its way. `unchecked` are schemathesis' checks that do not hold for the service.
-    A walk has so many `steps` at most: where few links leave an operation, schemathesis finds no way on from a long one.
     """
     schema = _schema(document, app, examples)
     for name in unchecked:
@@ -126,11 +124,7 @@ def wander(
             super().validate_response(response, case, **options)
             _judge(response, case)
 
-    Wanderer.run(
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, derandomize=_FIXED, database=None, **_UNTIMED
-        )
-    )
+    Wanderer.run(settings=settings(max_examples=examples, derandomize=_FIXED, database=None, **_UNTIMED))
     return asked
 
 

@@ -43,5 +43,5 @@ def test_every_answer_is_as_documented(apps: Apps, method: str, path: str) -> No
 
 
 def test_what_is_sent_is_found_again(apps: Apps, cloud: Cloud) -> None:
-    asked = wander(apps["function"], max(5, EXAMPLES // 5), document=DOCUMENT, begin=cloud.empty, steps=8)
+    asked = wander(apps["function"], max(5, EXAMPLES // 5), document=DOCUMENT, begin=cloud.empty)
     assert {"POST /rewriter/rewrite", "GET /rewriter/jobs/{hash}", "GET /rewriter/results/{hash}"} <= set(asked)
