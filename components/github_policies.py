@@ -108,6 +108,7 @@ def deploy_statements(environment: str, shared: Shared) -> list[Statement]:
             actions=["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
             resources=[shared.arn(f"kms:*:{{account}}:alias/{environment}-*")],
         ),
+        *_mapping_statements(environment, shared),
         *_role_statements(environment, shared),
         *_zone_statements(shared),
     ]
@@ -137,6 +138,22 @@ def _named(environment: str, shared: Shared) -> Statement:
     )
     services = sorted({name.partition(":")[0] for name in names})
     return Statement(actions=[f"{service}:*" for service in services], resources=[shared.arn(name) for name in names])
+
+
+def _mapping_statements(environment: str, shared: Shared) -> list[Statement]:
+    """Allow what feeds functions: its ARN has an id alone, but AWS looks at the function that it feeds."""
+    functions = shared.arn(f"lambda:*:{{account}}:function:{environment}-*")
+    return [
+        Statement(
+            actions=[f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")],
+            resources=_EVERYTHING,
+            conditions={"ArnLike": {"lambda:FunctionArn": functions}},
+        ),
+        Statement(
+            actions=["lambda:TagResource", "lambda:UntagResource"],
+            resources=[shared.arn("lambda:*:{account}:event-source-mapping:*")],
+        ),
+    ]
 
 
 def _role_statements(environment: str, shared: Shared) -> list[Statement]:
