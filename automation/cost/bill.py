@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from automation.cost.messages import worker_usage
 from automation.cost.money import Number, Range, plain
 from automation.cost.resources import Resource, Resources
 from automation.cost.usage import ServiceUsage, Usage
@@ -75,8 +76,12 @@ class Bill:
             self.assumptions.append(text)
 
     def service(self) -> ServiceUsage:
-        """Return what the resource's service is used for, and note its requests."""
+        """Return what the resource's service, or the service's worker, is used for, and note how much that is."""
         name = self.resources.service_of(self.resource)
+        if self.resources.is_worker(self.resource):
+            usage = worker_usage(name, self.resources, self.usage)
+            self.assume(f"the worker of {name}: {plain(usage.requests)} messages a month")
+            return usage
         usage = self.usage.of(name)
         self.assume(f"{name or 'each service'}: {plain(usage.requests)} requests a month")
         return usage

@@ -13,6 +13,7 @@ from automation.plan.values import Hidden, readable
 
 _COMPONENT: Final = "modeshift:components:"
 _SERVICES: Final = frozenset(f"{_COMPONENT}{kind}" for kind in ("LambdaService", "FargateService", "EksService"))
+_WORKERS: Final = frozenset(f"{_COMPONENT}{kind}" for kind in ("LambdaWorker", "FargateWorker", "EksWorker"))
 # Steps after which a resource is not the stack's to pay for: gone, or only looked at.
 _NOT_OURS: Final = frozenset(
     {"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace", "read", "read-replacement"}
@@ -92,15 +93,29 @@ class Resources:
         found = [(service_name(each.urn), each.type) for each in self.all if each.type in _SERVICES]
         return dict(sorted(found))
 
+    def workers_of(self, service: str) -> list[Resource]:
+        """Return the components of a service's worker; one that moves has one for each compute."""
+        return [each for each in self.all if each.type in _WORKERS and self._owner(service_name(each.urn)) == service]
+
     def service_of(self, resource: Resource) -> str:
         """Return the service whose component a resource is in, or nothing."""
         urn = resource.parent
         while urn:
             if _type(urn) in _SERVICES:
                 return service_name(urn)
+            if _COMPONENT in urn and (owner := self._owner(service_name(urn))):
+                return owner
             above = self.by_urn.get(urn)
             urn = above.parent if above else ""
         return ""
+
+    def _owner(self, part: str) -> str:
+        """Return the service that a part is called after, as `users` of `users-database`: the longest such name."""
+        return max((name for name in self.services if part.startswith(f"{name}-")), key=len, default="")
+
+    def is_worker(self, resource: Resource) -> bool:
+        """Return whether a resource is part of what takes messages."""
+        return _type(resource.parent) in _WORKERS
 
     def component_of(self, resource: Resource) -> str:
         """Return the kind of our component a resource is directly in, as in `LambdaService`."""

@@ -56,6 +56,12 @@ def shares(moments: Sequence[Moment]) -> dict[Bounds, Decimal] | None:
     return {bounds: Decimal(count) / Decimal(sum(seconds.values())) for bounds, count in seconds.items()}
 
 
+def times_a_year(cron: str, timezone: str) -> int | None:
+    """Return how often a cron expression comes true in the year; None where it cannot be laid out over one."""
+    times = _times(Moment(cron, timezone, Bounds(0, 0)))
+    return None if times is None else len(times)
+
+
 def _times(moment: Moment) -> list[datetime] | None:
     found = re.fullmatch(r"cron\((.*)\)", moment.cron)
     parts = found[1].split() if found else []

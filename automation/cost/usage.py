@@ -53,6 +53,12 @@ class ServiceUsage(Settings):
     """Share of the hours in which as many tasks run as the bounds allow; in the others as few."""
     cold_start_share: Share
     """Share of the requests that start a new instance of a function."""
+    metrics: Amount
+    """Metrics that a function writes of its requests: one for each route and kind of status, one for its durations."""
+    messages: Amount
+    """Messages a month for each trigger of the service's worker; a schedule says itself how many it sends."""
+    message_ms: Amount
+    """Time of one message in a worker's function."""
     paid_calls: tuple[PaidCall, ...] = ()
     """What is bought elsewhere, for each request."""
 
@@ -94,6 +100,10 @@ class BucketUsage(Settings):
 
 class FileSystemUsage(Settings):
     gb: Amount
+    read_gb: Amount
+    """Data read in a month, billed where throughput is elastic."""
+    write_gb: Amount
+    """Data written in a month."""
     backup_gb: Amount
     """What its backups hold, the first one whole and then what changes."""
 
@@ -156,10 +166,10 @@ class Usage(Settings):
     """Backups of every RDS database beyond its own size, which is free."""
     cache: CacheUsage
     """Every serverless cache."""
-    queue_requests: Amount
-    """Requests to every SQS queue."""
-    topic_requests: Amount
-    """Requests to every SNS topic."""
+    topic_messages: Amount
+    """Messages published to every SNS topic, each delivered to every subscriber."""
+    releases: Amount
+    """Releases of the app, each of which migrates databases for a minute."""
     key_requests: Amount
     """Requests to every KMS key."""
     secret_calls: Amount

@@ -18,7 +18,7 @@ SHEET = load_sheet("us-east-1")
 HOURS = 730
 
 # What else a docstring may say: amounts that are no price, or a price from a table of its own.
-NO_PRICES = {"0.5", "0.02"}
+NO_PRICES = {"0.5", "0.02", "1.6"}
 
 
 def test_there_is_a_sheet() -> None:
@@ -82,6 +82,9 @@ def known_figures() -> set[Decimal]:
             if "hours" in price.unit:
                 found.add(cents(usd * HOURS))
     prices = SHEET.prices
+    polls = Decimal(HOURS * 3600 // 20) * prices["sqs.standard"].usd
+    found |= {cents(polls), cents(5 * polls), round(prices["lambda.duration.arm64"].usd * 60, 4)}
+    found |= {cents(prices["rds.proxy"].usd * 2 * HOURS), cents(prices["cache.storage.valkey"].usd / 10 * HOURS)}
     month = {key: prices[key].usd * HOURS for key in ("nat.hours", "ipv4.hours", "alb.hours")}
     found |= {cents(month["nat.hours"] + month["ipv4.hours"]), cents(month["alb.hours"] + 2 * month["ipv4.hours"])}
     for processor in ("arm64", "x86_64"):

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from automation.cost.bill import Pricer
-from automation.cost.kinds import fargate, front_doors, functions, kubernetes, network, observability, small, storage
+from automation.cost.kinds import (
+    fargate,
+    front_doors,
+    functions,
+    kubernetes,
+    messages,
+    network,
+    observability,
+    small,
+    storage,
+)
+from automation.cost.messages import QUEUE, SCHEDULE
 
 PRICED: Final[Mapping[str, Pricer]] = {
     "aws:apigateway/restApi:RestApi": front_doors.rest_api,
@@ -15,6 +26,7 @@ PRICED: Final[Mapping[str, Pricer]] = {
     "aws:appautoscaling/policy:Policy": observability.scaling_policy,
     "aws:cloudwatch/dashboard:Dashboard": observability.dashboard,
     "aws:cloudwatch/logGroup:LogGroup": observability.log_group,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": observability.metric_filter,
     "aws:cloudwatch/metricAlarm:MetricAlarm": observability.alarm,
     "aws:dynamodb/table:Table": storage.table,
     "aws:ec2/eip:Eip": network.address,
@@ -33,13 +45,16 @@ PRICED: Final[Mapping[str, Pricer]] = {
     functions.FUNCTION: functions.function,
     functions.PROVISIONED: functions.provisioned,
     "aws:lb/loadBalancer:LoadBalancer": front_doors.load_balancer,
+    "aws:pipes/pipe:Pipe": messages.pipe,
     "aws:rds/instance:Instance": storage.database,
     "aws:rds/proxy:Proxy": storage.proxy,
     "aws:route53/zone:Zone": small.zone,
     "aws:s3/bucket:Bucket": storage.bucket,
+    SCHEDULE: messages.schedule,
     "aws:secretsmanager/secret:Secret": small.secret,
-    "aws:sns/topic:Topic": small.topic,
-    "aws:sqs/queue:Queue": small.queue,
+    "aws:sns/topic:Topic": messages.topic,
+    "aws:sns/topicSubscription:TopicSubscription": messages.subscription,
+    QUEUE: messages.queue,
     "aws:synthetics/canary:Canary": observability.canary,
     "aws:wafv2/webAcl:WebAcl": front_doors.web_acl,
 }
@@ -67,6 +82,7 @@ FREE: Final[Mapping[str, str]] = {
     "aws:appautoscaling/scheduledAction:ScheduledAction": "scaling is free",
     "aws:appautoscaling/target:Target": "scaling is free",
     "aws:budgets/budget:Budget": "budgets without actions are free",
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "what AWS says in chats is free",
     "aws:cloudwatch/eventRule:EventRule": "rules, schedules and events of AWS services are free",
     "aws:cloudwatch/eventTarget:EventTarget": "deliveries within the account are free",
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": _RULE,
@@ -104,6 +120,7 @@ FREE: Final[Mapping[str, str]] = {
     "aws:lambda/eventSourceMapping:EventSourceMapping": "free; what it invokes and reads is billed there",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": _RULE,
     "aws:lambda/functionUrl:FunctionUrl": "free; requests are billed at the function",
+    "aws:lambda/invocation:Invocation": "free; its run is billed at the function",
     "aws:lambda/permission:Permission": _RULE,
     "aws:lb/listener:Listener": _PART,
     "aws:lb/listenerRule:ListenerRule": _PART,
@@ -115,6 +132,7 @@ FREE: Final[Mapping[str, str]] = {
     "aws:rds/subnetGroup:SubnetGroup": _RULE,
     "aws:route53/record:Record": "queries for aliases of AWS are free; others are 0.40 USD per million",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _RULE,
+    "aws:s3/bucketLogging:BucketLogging": "free; what it writes is stored and billed at its bucket",
     "aws:s3/bucketNotification:BucketNotification": _RULE,
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _RULE,
     "aws:s3/bucketPolicy:BucketPolicy": _RULE,
@@ -124,8 +142,8 @@ FREE: Final[Mapping[str, str]] = {
     "aws:secretsmanager/secretRotation:SecretRotation": "free; the function that rotates is billed by itself",
     "aws:secretsmanager/secretVersion:SecretVersion": _PART,
     "aws:sns/topicPolicy:TopicPolicy": _RULE,
-    "aws:sns/topicSubscription:TopicSubscription": "deliveries to queues and functions are free",
     "aws:sqs/queuePolicy:QueuePolicy": _RULE,
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _RULE,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _RULE,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _RULE,
     "aws:wafv2/webAclAssociation:WebAclAssociation": _RULE,
@@ -140,6 +158,5 @@ UNKNOWN: Final[Mapping[str, str]] = {
     "aws:eks/fargateProfile:FargateProfile": "its pods are started by Kubernetes, not by this stack",
     "aws:elasticache/replicationGroup:ReplicationGroup": "the price sheet has no cache nodes",
     "aws:guardduty/detector:Detector": "billed by the events and the data it analyses",
-    "aws:scheduler/schedule:Schedule": "1 USD per million invocations; how often it runs is not counted",
     "aws:ssm/parameter:Parameter": "standard parameters are free, advanced ones are 0.05 USD a month",
 }

@@ -27,7 +27,7 @@ def service(bill: Bill) -> None:
     if not _is_fargate(bill.resource):
         bill.unknown("tasks", "they run on instances, which are priced by themselves")
         return
-    usage, tasks, task = bill.service(), _tasks(bill), _task(bill)
+    usage, tasks, task = bill.service(), running(bill), _task(bill)
     if tasks is None or task is None:
         bill.unknown("tasks", "their number, size or processor is not known before the run")
         return
@@ -73,7 +73,7 @@ def _task(bill: Bill) -> tuple[Decimal, Decimal, str, Decimal] | None:
     return cpu / _UNITS, memory / _UNITS, "arm64" if arm else "x86_64", disk
 
 
-def _tasks(bill: Bill) -> Range | None:
+def running(bill: Bill) -> Range | None:
     """Return how many tasks run: `fewest + busy share × (most - fewest)`, weighted by the schedules' hours."""
     targets = bill.resources.beside(bill.resource, TARGET)
     if not targets:
@@ -82,8 +82,8 @@ def _tasks(bill: Bill) -> Range | None:
     low, high = targets[0].number("minCapacity"), targets[0].number("maxCapacity")
     if len(targets) > 1 or low is None or high is None:
         return None
-    name = bill.resources.service_of(bill.resource)
-    busy = bill.usage.of(name).busy_share
+    name = _title(bill)
+    busy = bill.usage.of(bill.resources.service_of(bill.resource)).busy_share
     periods = _periods(bill) or {Bounds(int(low), int(high)): Decimal(1)}
     fewest = sum((share * bounds.low for bounds, share in periods.items()), Decimal(0))
     most = sum((share * bounds.high for bounds, share in periods.items()), Decimal(0))
@@ -94,6 +94,11 @@ def _tasks(bill: Bill) -> Range | None:
             f"as many as the bounds allow in {plain(busy * 100)} % of the hours"
         )
     return Range(fewest, expected, most)
+
+
+def _title(bill: Bill) -> str:
+    name = bill.resources.service_of(bill.resource)
+    return f"the worker of {name}" if bill.resources.is_worker(bill.resource) else name
 
 
 def _periods(bill: Bill) -> dict[Bounds, Decimal] | None:
@@ -116,7 +121,7 @@ def _periods(bill: Bill) -> dict[Bounds, Decimal] | None:
         bill.assume(f"its schedules have no fixed place in a year: {widest.low} to {widest.high} tasks at any hour")
         return {widest: Decimal(1)}
     spans = ", ".join(f"{each.low} to {each.high} in {share:.1%} of the hours" for each, share in periods.items())
-    bill.assume(f"{bill.resources.service_of(bill.resource)}: by schedule {spans}".replace("%", " %"))
+    bill.assume(f"{_title(bill)}: by schedule {spans}".replace("%", " %"))
     return periods
 
 

@@ -17,10 +17,16 @@ _FREE_STORAGE: Final = 512
 _MEBIBYTES: Final = 1024
 _MILLISECONDS: Final = 1000
 _SECONDS: Final = 3600
+_MINUTE: Final = 60
+_UNPAID: Final = frozenset({"off", "prometheus"})
+"""Where METRICS sends figures that CloudWatch is not paid for."""
 
 
 def function(bill: Bill) -> None:
     """Price a function by what its service is asked."""
+    if bill.resources.component_of(bill.resource) == "Migration":
+        _migration(bill)
+        return
     resource, usage = bill.resource, bill.service()
     memory = resource.number("memorySize", _DEFAULT_MEMORY)
     bill.add("requests", "lambda.requests", usage.requests)
@@ -43,6 +49,19 @@ def function(bill: Bill) -> None:
     if resource.get("tracingConfig.mode") == "Active":
         bill.assume(f"X-Ray records {plain(bill.usage.traced_share * 100)} % of the requests")
         bill.add("traces", "xray.traces", usage.requests * bill.usage.traced_share)
+    if usage.metrics and usage.requests and resource.get("environment.variables.METRICS") not in _UNPAID:
+        bill.assume(f"a function writes {plain(usage.metrics)} metrics of its requests or messages")
+        bill.add("metrics", "metric.custom", usage.metrics)
+
+
+def _migration(bill: Bill) -> None:
+    releases, memory = bill.usage.releases, bill.resource.number("memorySize", _DEFAULT_MEMORY)
+    bill.assume(f"{plain(releases)} releases a month, each of which migrates databases for a minute")
+    bill.add("requests", "lambda.requests", releases)
+    if memory is None:
+        bill.unknown("duration", "its memory is not known before the run")
+    else:
+        bill.add("duration", f"lambda.duration.{architecture(bill.resource)}", releases * _MINUTE * memory / _MEBIBYTES)
 
 
 def provisioned(bill: Bill) -> None:

@@ -18,7 +18,7 @@ NODE_MEMORY: Final = Decimal("7.0")
 """What of a large node's 2 vCPU and 8 GB is left for pods once Kubernetes has its own part."""
 
 _POOL: Final = "kubernetes:karpenter.sh/v1:NodePool"
-_RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _LARGE: Final = {"arm64": "m7g.large", "amd64": "m7i.large"}
 _GRAVITON: Final = re.compile(r"[a-z]+\d+g[a-z]*\..+")
 _AMOUNT: Final = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>m|Mi|Gi)?")
@@ -95,9 +95,9 @@ def _architectures(pool: Resource) -> list[str]:
 def _nodes(bill: Bill) -> Range | None:
     """Return how many large nodes the pods of all releases fill, by what they ask for; None where that is unknown."""
     cpu = memory = Range.exactly(0)
-    for release in bill.resources.of(_RELEASE):
+    for release in bill.resources.of(RELEASE):
         amounts = [_amount(release.get(f"values.resources.requests.{key}")) for key in ("cpu", "memory")]
-        count = _pods(bill, release)
+        count = pods(bill, release)
         if count is None or None in amounts:
             return None
         cpu, memory = (sum_ + count * (amount or 0) for sum_, amount in zip((cpu, memory), amounts, strict=True))
@@ -106,7 +106,7 @@ def _nodes(bill: Bill) -> Range | None:
     return most.each(lambda count: count.to_integral_value(ROUND_CEILING))
 
 
-def _pods(bill: Bill, release: Resource) -> Range | None:
+def pods(bill: Bill, release: Resource) -> Range | None:
     """Return how many pods run: `fewest + busy share × (most - fewest)`, as tasks on Fargate do."""
     if not release.get("values.autoscaling.enabled", default=False):
         count = release.number("values.replicaCount")

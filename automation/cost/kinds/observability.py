@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Final
 
 from automation.cost.bill import KILOBYTES_PER_GB, Bill
+from automation.cost.messages import per_month, worker_usage
 from automation.cost.money import plain
+from automation.cost.usage import ServiceUsage
 
 CLUSTER: Final = "aws:ecs/cluster:Cluster"
 _FARGATE: Final = "aws:ecs/service:Service"
 
 _HIGH_RESOLUTION: Final = 60
 _DAYS: Final = Decimal("30.4")
-_MINUTES: Final = {"minute": 1, "hour": 60, "day": 1440}
+_TRACKING: Final = "targetTrackingScalingPolicyConfiguration"
 
 
 def log_group(bill: Bill) -> None:
@@ -31,14 +32,14 @@ def log_group(bill: Bill) -> None:
 def _logged(bill: Bill) -> Decimal:
     kind, usage = bill.resources.component_of(bill.resource), bill.usage
     match kind:
-        case "LambdaService" | "FargateService":
+        case "LambdaService" | "FargateService" | "LambdaWorker" | "FargateWorker":
             service = bill.service()
             bill.assume(f"a request logs {plain(service.log_kb)} KB")
             return service.requests * service.log_kb / KILOBYTES_PER_GB
         case "EksCluster" if bill.resource.name.endswith("-application"):
-            written = sum((each.requests * each.log_kb for each in bill.traffic("EksService")), Decimal(0))
-            return written / KILOBYTES_PER_GB
-        case "HttpApi" | "RestApi":
+            written = [*bill.traffic("EksService"), *_workers_in_pods(bill)]
+            return sum((each.requests * each.log_kb for each in written), Decimal(0)) / KILOBYTES_PER_GB
+        case "HttpApi" | "RestApi" | "WebAcl":
             requests = sum((each.requests for each in bill.traffic()), Decimal(0))
             return requests * usage.logs.access_kb / KILOBYTES_PER_GB
         case "Network":
@@ -50,6 +51,14 @@ def _logged(bill: Bill) -> Decimal:
         case _:
             bill.assume(f"every other log group takes in {plain(usage.logs.other_gb)} GB")
             return usage.logs.other_gb
+
+
+def _workers_in_pods(bill: Bill) -> list[ServiceUsage]:
+    return [
+        worker_usage(service, bill.resources, bill.usage)
+        for service in bill.resources.services
+        if any(worker.type.endswith("EksWorker") for worker in bill.resources.workers_of(service))
+    ]
 
 
 def alarm(bill: Bill) -> None:
@@ -64,10 +73,23 @@ def alarm(bill: Bill) -> None:
 
 
 def scaling_policy(bill: Bill) -> None:
-    """Price the alarms that target tracking keeps: one to scale out, one to scale in."""
+    """Price the alarms that target tracking keeps, one to scale out and one to scale in, each by its metrics."""
     if bill.resource.get("policyType") == "TargetTrackingScaling":
-        only_out = bill.resource.get("targetTrackingScalingPolicyConfiguration.disableScaleIn", default=False)
-        bill.add("its alarms", "alarm.standard", 1 if only_out else 2)
+        only_out = bill.resource.get(f"{_TRACKING}.disableScaleIn", default=False)
+        queries = bill.resource.blocks(f"{_TRACKING}.customizedMetricSpecification.metrics")
+        if queries is None:
+            bill.unknown("its alarms", "their metrics are not known before the run")
+            return
+        metrics = sum(1 for query in queries if query.get("metricStat") is not None) or 1
+        bill.add("its alarms", "alarm.standard", metrics if only_out else 2 * metrics)
+
+
+def metric_filter(bill: Bill) -> None:
+    """Price the metric that a filter makes of lines in a log; the filter is free."""
+    if bill.resource.get("metricTransformation.dimensions") is not None:
+        bill.unknown("metrics", "each value of its dimensions is a metric")
+        return
+    bill.add("metric", "metric.custom", 1)
 
 
 def cluster(bill: Bill) -> None:
@@ -104,10 +126,9 @@ def dashboard(bill: Bill) -> None:
 
 def canary(bill: Bill) -> None:
     """Price the runs of a canary; its function, logs and files come on top."""
-    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", str(bill.resource.get("schedule.expression")))
-    if rate is None or rate[1] == "0":
+    runs = per_month(str(bill.resource.get("schedule.expression")), bill.usage.hours)
+    if runs is None:
         bill.unknown("runs", "how often it runs is not a rate, or not known before the run")
         return
-    minutes = int(rate[1]) * _MINUTES[rate[2]]
-    bill.add("runs", "canary.runs", bill.usage.hours * _MINUTES["hour"] / minutes)
+    bill.add("runs", "canary.runs", runs)
     bill.unknown("function and files", "each run also uses a function, logs and a bucket")

@@ -1,4 +1,4 @@
-"""Small things: keys, secrets, queues, topics, zones."""
+"""Small things: keys, secrets, zones."""
 
 from __future__ import annotations
 
@@ -20,19 +20,6 @@ def secret(bill: Bill) -> None:
     bill.assume(f"a secret is fetched {plain(bill.usage.secret_calls)} times")
     bill.add("secret", "secrets.secrets", 1)
     bill.add("calls", "secrets.calls", bill.usage.secret_calls)
-
-
-def queue(bill: Bill) -> None:
-    """Price a queue by its requests."""
-    kind = "fifo" if bill.resource.get("fifoQueue", default=False) else "standard"
-    bill.assume(f"a queue takes {plain(bill.usage.queue_requests)} requests")
-    bill.add("requests", f"sqs.{kind}", bill.usage.queue_requests)
-
-
-def topic(bill: Bill) -> None:
-    """Price a topic by its requests; deliveries to queues and functions are free."""
-    bill.assume(f"a topic takes {plain(bill.usage.topic_requests)} requests")
-    bill.add("requests", "sns.requests", bill.usage.topic_requests)
 
 
 def zone(bill: Bill) -> None:

@@ -13,6 +13,7 @@ BACKUP: Final = "aws:efs/backupPolicy:BackupPolicy"
 
 _SMALLEST_CACHE: Final = {"valkey": Decimal("0.1"), "redis": Decimal(1)}
 _SMALLEST_PROXY: Final = 2
+_FREE_INSIGHTS_DAYS: Final = 7
 
 
 def bucket(bill: Bill) -> None:
@@ -38,8 +39,13 @@ def file_system(bill: Bill) -> None:
     zone = ".onezone" if bill.resource.get("availabilityZoneName", "") != "" else ""
     bill.assume(f"a file system holds {plain(usage.gb)} GB, none of it in the Infrequent Access class")
     bill.add("storage", f"efs.storage{zone}", usage.gb)
-    if bill.resource.get("throughputMode", "bursting") != "bursting":
-        bill.unknown("throughput", "provisioned and elastic throughput are billed by what goes through")
+    mode = bill.resource.get("throughputMode", "bursting")
+    if mode == "elastic":
+        bill.assume(f"{plain(usage.read_gb)} GB are read from a file system and {plain(usage.write_gb)} GB written")
+        bill.add("reads", "efs.reads", usage.read_gb)
+        bill.add("writes", "efs.writes", usage.write_gb)
+    elif mode != "bursting":
+        bill.unknown("throughput", "provisioned throughput is not priced")
 
 
 def file_backup(bill: Bill) -> None:
@@ -61,8 +67,13 @@ def table(bill: Bill) -> None:
         bill.add("point-in-time recovery", "dynamodb.pitr", usage.gb)
     mode = bill.resource.get("billingMode", "PROVISIONED")
     if mode == "PAY_PER_REQUEST":
-        bill.assume(f"a table takes {plain(usage.writes)} writes and {plain(usage.reads)} reads")
-        bill.add("writes", "dynamodb.writes", usage.writes)
+        bill.assume(
+            f"a table takes {plain(usage.writes)} writes, each into all its indexes, {plain(usage.reads)} reads"
+        )
+        indexes = bill.resource.blocks("globalSecondaryIndexes")
+        if indexes is None:
+            bill.unknown("indexes", "how many there are is not known before the run")
+        bill.add("writes", "dynamodb.writes", usage.writes * (1 + len(indexes or [])))
         bill.add("reads", "dynamodb.reads", usage.reads)
         return
     writes, reads = bill.resource.number("writeCapacity"), bill.resource.number("readCapacity")
@@ -86,6 +97,13 @@ def database(bill: Bill) -> None:
     _database_disk(bill, resource, zones)
     bill.assume(f"backups of a database are {plain(bill.usage.database_backup_gb)} GB larger than itself")
     bill.add("backups", "rds.backup", bill.usage.database_backup_gb)
+    if resource.get("manageMasterUserPassword", default=False):
+        bill.add("its secret", "secrets.secrets", 1)
+        bill.add("calls for its secret", "secrets.calls", bill.usage.secret_calls)
+    if resource.number("monitoringInterval", 0):
+        bill.unknown("enhanced monitoring", "what it logs depends on the instance's processes")
+    if (resource.number("performanceInsightsRetentionPeriod", 0) or 0) > _FREE_INSIGHTS_DAYS:
+        bill.unknown("performance insights", "more than seven days are billed by vCPU")
 
 
 def _database_disk(bill: Bill, resource: Resource, zones: str) -> None:
@@ -116,3 +134,8 @@ def cache(bill: Bill) -> None:
     bill.assume(f"a cache holds {plain(max(usage.gb, smallest))} GB and takes {plain(usage.units)} processing units")
     bill.hourly("storage", f"cache.storage.{engine}", max(usage.gb, smallest))
     bill.add("processing units", f"cache.units.{engine}", usage.units)
+    days = bill.resource.number("snapshotRetentionLimit", 0)
+    if days is None:
+        bill.unknown("backups", "for how long they are kept is not known before the run")
+    elif days:
+        bill.add("backups", "cache.backup", days * max(usage.gb, smallest))

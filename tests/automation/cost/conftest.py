@@ -33,9 +33,10 @@ def resource(kind: str, name: str = "thing", parent: Resource | None = None, **i
 
 
 def function(name: str = "api", **inputs: Any) -> list[Resource]:
-    """Return a Lambda service."""
+    """Return a Lambda service that writes no metrics."""
     parent = component("LambdaService", name)
-    return [parent, resource(FUNCTION, name, parent, **{"memorySize": 1024, **inputs})]
+    quiet = {"variables": {"METRICS": "off"}}
+    return [parent, resource(FUNCTION, name, parent, **{"memorySize": 1024, "environment": quiet, **inputs})]
 
 
 def tasks(

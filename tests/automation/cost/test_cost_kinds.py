@@ -57,6 +57,8 @@ def test_a_price_the_sheet_lacks_is_unknown(kind: str) -> None:
         "aws:ec2/vpcEndpoint:VpcEndpoint": {"vpcEndpointType": "Interface", "subnetIds": ["a"]},
         "aws:apigatewayv2/api:Api": {"protocolType": "HTTP"},
         "aws:apigateway/stage:Stage": {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
+        "aws:scheduler/schedule:Schedule": {"scheduleExpression": "rate(1 hour)"},
+        "aws:sns/topicSubscription:TopicSubscription": {"protocol": "email"},
         "aws:appautoscaling/policy:Policy": {"policyType": "TargetTrackingScaling"},
         "aws:eks/addon:Addon": {"addonName": "amazon-cloudwatch-observability"},
         "aws:ecs/cluster:Cluster": {"settings": [{"name": "containerInsights", "value": "enabled"}]},
@@ -79,7 +81,9 @@ def test_a_resource_of_which_nothing_is_known_breaks_nothing(kind: str, value: H
     settings schedule billingMode writeCapacity readCapacity pointInTimeRecovery availabilityZoneName throughputMode
     backupPolicy engine instanceClass multiAz allocatedStorage maxAllocatedStorage storageType version upgradePolicy
     computeConfig instanceTypes scalingConfig diskSize capacityType enableKeyRotation fifoQueue policyType
-    targetTrackingScalingPolicyConfiguration
+    targetTrackingScalingPolicyConfiguration scheduleExpression scheduleExpressionTimezone protocol enrichment
+    metricTransformation globalSecondaryIndexes snapshotRetentionLimit manageMasterUserPassword monitoringInterval
+    performanceInsightsRetentionPeriod
     """.split()
     estimated = price(resource(kind, **dict.fromkeys(names, value)))
 
@@ -334,6 +338,40 @@ def test_databases() -> None:
     ]
 
 
+def test_what_a_database_brings_with_it() -> None:
+    postgres = {"engine": "postgres", "instanceClass": "db.t4g.micro", "allocatedStorage": 20, "storageType": "gp3"}
+    kind = "aws:rds/instance:Instance"
+    managed = price(resource(kind, manageMasterUserPassword=True, **postgres))
+
+    assert managed.total.expected - price(resource(kind, **postgres)).total.expected == USD("0.45")
+    assert gaps(resource(kind, monitoringInterval=60, performanceInsightsRetentionPeriod=31, **postgres)) == [
+        "enhanced monitoring: what it logs depends on the instance's processes",
+        "performance insights: more than seven days are billed by vCPU",
+    ]
+
+
+def test_indexes_of_a_table_are_written_too() -> None:
+    indexes = [{"name": "by-day"}, {"name": "by-hash"}]
+    table = resource("aws:dynamodb/table:Table", billingMode="PAY_PER_REQUEST", globalSecondaryIndexes=indexes)
+
+    assert cost_of(price(table, table={"writes": 1_000_000}), "writes").expected == 3 * USD("0.625")
+
+
+def test_files_are_paid_by_what_goes_through_where_throughput_is_elastic() -> None:
+    kind, usage_ = "aws:efs/fileSystem:FileSystem", {"gb": 0, "readGb": 10, "writeGb": 5}
+
+    assert price(resource(kind, throughputMode="elastic"), fileSystem=usage_).total.expected == USD("0.60")
+    assert price(resource(kind), fileSystem=usage_).total.expected == 0
+    assert gaps(resource(kind, throughputMode="provisioned")) == ["throughput: provisioned throughput is not priced"]
+
+
+def test_backups_of_a_cache() -> None:
+    kind = "aws:elasticache/serverlessCache:ServerlessCache"
+    days = [price(resource(kind, engine="valkey", snapshotRetentionLimit=days), cache={"gb": 2}) for days in (0, 7)]
+
+    assert days[1].total.expected - days[0].total.expected == 7 * 2 * USD("0.085")
+
+
 def test_a_table_with_capacity_of_its_own() -> None:
     kind = "aws:dynamodb/table:Table"
     estimated = price(
@@ -374,9 +412,9 @@ def test_a_web_acl_by_rules_and_requests() -> None:
     [
         ("aws:kms/key:Key", {}, "1.03"),
         ("aws:secretsmanager/secret:Secret", {}, "0.45"),
-        ("aws:sqs/queue:Queue", {}, "0.004"),
-        ("aws:sqs/queue:Queue", {"fifoQueue": True}, "0.005"),
-        ("aws:sns/topic:Topic", {}, "0.0005"),
+        ("aws:sqs/queue:Queue", {}, "0.012"),
+        ("aws:sqs/queue:Queue", {"fifoQueue": True}, "0.015"),
+        ("aws:sns/topic:Topic", {}, "0.00005"),
         ("aws:route53/zone:Zone", {}, "0.50"),
         ("aws:cloudwatch/dashboard:Dashboard", {}, "3.00"),
         ("aws:ecr/repository:Repository", {}, "0.20"),
