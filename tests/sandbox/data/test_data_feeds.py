@@ -16,6 +16,8 @@ from sandbox.data import mirror, schedules
 from sandbox.data.aws import Services
 from sandbox.data.feeds import PIPE, SCHEDULE, Feeds
 
+pytestmark = pytest.mark.e2e
+
 REGION = "eu-central-1"
 QUEUE = f"arn:aws:sqs:{REGION}:123456789012:jobs"
 URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/jobs"
