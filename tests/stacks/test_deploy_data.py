@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.service import ZipArtifact
 from components.stateful import STATEFUL_TYPES
-from stacks import deploy as deploying
-from stacks.catalog import read_catalog
 from stacks.data import OPTIONAL_SECRETS
-from stacks.load import resolve
-from tests.components.conftest import Recorded, Recording, record
-from tests.manifests import EVERYTHING, FILES, add_service
+from tests.components.conftest import Recorded, Recording
+from tests.deployments import deploy_shop
+from tests.manifests import EVERYTHING, FILES
 
 Up = Callable[..., Recording]
 
 ADMIN = "arn:aws:iam::123456789012:role/ci"
 EKS = {"compute": "eks", "kubernetes": {"admins": [ADMIN]}}
 RUNNING = {"function:Function", "service:Service", "v3:Release"}
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/modeshift@sha256:" + "ab" * 32
 MODES: dict[str, dict[str, object]] = {
     "lambda": {"mode": "serverless"},
     "fargate": {"mode": "container"},
@@ -44,21 +39,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
     def run(stack: str = "staging", said: str = EVERYTHING, own: object = None, **settings: object) -> Recording:
         key = repr((stack, said, own, settings))
         if key not in made:
-            made[key] = deploy(tmp_path_factory.mktemp("shop"), stack, said, own, settings)
+            made[key] = deploy_shop(tmp_path_factory.mktemp("shop"), said, stack, own, settings)
         return made[key]
 
     return run
-
-
-def deploy(root: Path, stack: str, said: str, own: object, settings: Mapping[str, object]) -> Recording:
-    add_service(root, said)
-    config = {"image": IMAGE, "services": {"shop": own}, **settings}
-    keys = {"aws:region": "us-east-1", **{f"modeshift:{key}": value for key, value in config.items()}}
-    resolved = resolve(stack, keys, catalog=read_catalog(root))
-    package = ZipArtifact(path=__file__, sha256="c2hhMjU2")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deploying, "bundle", lambda root, architecture, commit=None: package)
-        return record(lambda: deploying.deploy(resolved, root))
 
 
 def data(recorded: Recording) -> dict[tuple[str, str], Mapping[str, Any]]:
