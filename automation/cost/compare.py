@@ -210,8 +210,8 @@ class _Model:
             f"a task or pod has {cpu} vCPU and {memory} GB ({task}) and takes {rate} requests a second",
             f"tasks for the busiest hour, {plain(compared.peak_factor)} times the average one, run all month",
             f"at least {workload.fewest_tasks} tasks; EKS in Auto Mode: two or more pods on two or more {node}",
-            f"front door {workload.front_door.value}; logs, data, NAT gateways and endpoints are the same on each; "
-            "metrics, which functions write into their logs, are not counted",
+            f"front door {workload.front_door.value}; logs, data, NAT gateways and endpoints are the same on each",
+            "metrics that functions write into their logs are not counted",
         ]
         target = workload.requests_per_target
         if target is not None and target < compared.task_requests_per_second * 60:
