@@ -17,7 +17,6 @@ from pydantic import Field
 from sqlalchemy import event, text
 from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as ExhaustedError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.core import secrets
@@ -60,6 +59,11 @@ class DatabaseSettings(LoginSettings):
     on_lambda: Annotated[str, Field(alias="AWS_LAMBDA_FUNCTION_NAME")] = ""
     """The function's name. Lambda sets it."""
 
+    @property
+    def connections(self) -> int:
+        """The most connections that an instance has."""
+        return 1 if self.on_lambda else self.database_pool + self.database_overflow
+
 
 class ReadSession(AsyncSession):
     """A session for reading: each statement for itself, no transaction around them."""
@@ -79,7 +83,7 @@ class Database:
         """Read the settings, unless they come with the secrets; raises `SettingsError` when one is wrong."""
         self._environ = environ
         self._settings = settings
-        self._engine: AsyncEngine | None = None
+        self._opened: _Opened | None = None
         # Where no services are named, none that keeps data is served.
         if environ.get("SERVICES") and "DATABASE_URL" not in secrets.names(environ):
             settings.from_environ(environ)
@@ -87,24 +91,25 @@ class Database:
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None]:
         """Have a pool, without a connection until one is needed; raises `SettingsError` when a setting is wrong."""
-        engine = self._engine = create_engine(self._settings.from_environ(self._environ))
+        settings = self._settings.from_environ(self._environ)
+        opened = self._opened = _Opened(create_engine(settings), settings)
         try:
             yield
         finally:
-            self._engine = None
-            await engine.dispose()
+            self._opened = None
+            await opened.engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[ReadSession]:
         """Yield a session for reading; raises `ProblemError` when the database does not answer."""
-        async with _deadline(ReadSession(self._pool, expire_on_commit=False)) as session:
+        async with self._open.place(), _deadline(ReadSession(self._open.engine, expire_on_commit=False)) as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[WriteSession]:
         """Yield a session in a transaction and commit; raises `ProblemError` when the database does not answer."""
-        engine = self._pool.execution_options(isolation_level="READ COMMITTED")
-        async with _deadline(WriteSession(engine, expire_on_commit=False)) as session:
+        engine = self._open.engine.execution_options(isolation_level="READ COMMITTED")
+        async with self._open.place(), _deadline(WriteSession(engine, expire_on_commit=False)) as session:
             yield session
             try:
                 await session.commit()
@@ -116,34 +121,55 @@ class Database:
 
     async def answers(self) -> bool:
         """Tell whether the database answers: the service's readiness check."""
-        try:
-            async with self._pool.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-        except ExhaustedError:
+        if self._open.places.locked():
             # All connections are at work, which is no reason to send the work elsewhere.
             return True
+        async with self._open.place(), self._open.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
         return True
 
     @property
-    def _pool(self) -> AsyncEngine:
-        assert self._engine is not None, "the service's lifespan opens its database"
-        return self._engine
+    def _open(self) -> _Opened:
+        assert self._opened is not None, "the service's lifespan opens its database"
+        return self._opened
+
+
+class _Opened:
+    """A pool, and as many places as it may have connections.
+
+    Places are given in turn. The pool itself lets whoever comes just then go first, and others wait for seconds.
+    """
+
+    def __init__(self, engine: AsyncEngine, settings: DatabaseSettings) -> None:
+        self.engine = engine
+        self.places = asyncio.Semaphore(settings.connections)
+        self._wait = settings.database_wait_seconds
+
+    @asynccontextmanager
+    async def place(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(self._wait):
+                await self.places.acquire()
+        except TimeoutError:
+            raise _unavailable("All database connections of this instance are in use.", _SOON) from None
+        try:
+            yield
+        finally:
+            self.places.release()
 
 
 def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     """Return an engine whose connections log in as the settings say."""
-    on_lambda = bool(settings.on_lambda)
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=Connector(settings).connect,
         # Reading needs no transaction around it, nor the two round trips that begin and end one.
         isolation_level="AUTOCOMMIT",
-        pool_size=1 if on_lambda else settings.database_pool,
-        max_overflow=0 if on_lambda else settings.database_overflow,
-        pool_timeout=settings.database_wait_seconds,
+        pool_size=min(settings.database_pool, settings.connections),
+        max_overflow=settings.connections - min(settings.database_pool, settings.connections),
         pool_recycle=_RECYCLE_SECONDS,
         # A frozen function does not notice that its connection ends; what runs on does, and need not ask.
-        pool_pre_ping=on_lambda,
+        pool_pre_ping=bool(settings.on_lambda),
         # Parameters are people's data, and errors are logged.
         hide_parameters=True,
     )
@@ -179,8 +205,6 @@ async def _deadline(session: S) -> AsyncGenerator[S]:
 
 def _problem(error: Exception) -> ProblemError | None:
     """Return what a caller is told about an error that is the database's; nothing for those that are not."""
-    if isinstance(error, ExhaustedError):
-        return _unavailable("All database connections of this instance are in use.", _SOON)
     if isinstance(error, OSError | SecretsError):  # TimeoutError is an OSError
         return _unavailable(*_UNAVAILABLE[1:])
     if isinstance(error, DBAPIError):
