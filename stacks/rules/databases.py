@@ -24,6 +24,9 @@ _FAMILIES: Final = {
 CLASSES: Final = frozenset(f"db.{family}.{size}" for family, sizes in _FAMILIES.items() for size in sizes)
 """Instance classes that RDS has for PostgreSQL (RDS user guide: Concepts.DBInstanceClass)."""
 
+VERSIONS: Final = ("14", "15", "16", "17", "18")
+"""Major versions that RDS supports (RDS for PostgreSQL release notes, November 2026)."""
+
 _GROWTH: Final = 10
 _RESTORE: Final = re.compile(r"[a-z]([a-z0-9-]{0,14}[a-z0-9])?")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -31,7 +34,7 @@ _MOMENT_FORM: Final = "a moment in UTC that has passed, as in 2026-11-21T10:00:0
 
 
 def databases(subject: Subject) -> Iterator[Finding]:
-    """Refuse instance classes that RDS does not have for PostgreSQL, and storage that could not grow."""
+    """Refuse instance classes and versions of PostgreSQL that RDS does not have, and storage that could not grow."""
     for _, path, _, link in each_link(subject):
         if not isinstance(link, PostgresSettings):
             continue
@@ -42,6 +45,9 @@ def databases(subject: Subject) -> Iterator[Finding]:
                 allowed="as in db.t4g.micro (1 GB), db.t4g.medium (4 GB), db.m7g.large (8 GB), db.r7g.large (16 GB)",
                 nearest=nearest(link.size, CLASSES),
             )
+        if link.version.partition(".")[0] not in VERSIONS:
+            why = "is no version of PostgreSQL that RDS supports"
+            yield Finding(path=(*path, "version"), why=why, allowed=", ".join(VERSIONS), nearest=VERSIONS[-1])
         least = link.storage_gb + -(-link.storage_gb // _GROWTH)
         if link.max_storage_gb < least:
             yield Finding(

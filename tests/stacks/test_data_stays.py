@@ -30,7 +30,7 @@ ALTERED: Mapping[str, Mapping[str, object]] = {
         "backupDays": 35,
         "monitoring": True,
         "proxy": True,
-        "version": "19",
+        "version": "17",
         "database": "other",
         "username": "other",
     },

@@ -164,6 +164,7 @@ TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
         ({"storageGb": 100}, "maxStorageGb", "110 or more"),
         ({"version": 18}, "version", "text (in quotes"),
         ({"version": "eighteen"}, "version", "text that matches"),
+        ({"version": "19"}, "version", "14, 15, 16, 17, 18"),
         ({"restores": [{"name": "R1", "at": AGO}]}, "restores[0].name", "not a name"),
         ({"restores": [{"name": "r1", "at": TOMORROW}]}, "restores[0].at", "has not come yet"),
         ({"restores": [{"name": "r1", "at": AGO[:-1]}]}, "restores[0].at", "no moment in UTC"),
