@@ -22,6 +22,7 @@ from automation.operations import Result
 from automation.options import AcceptDataLoss, AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
 from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
+from automation.restore_cli import restore
 from automation.rollback_cli import rollback
 from automation.sandbox_cli import sandbox
 from automation.scan.scan_cli import scan
@@ -43,6 +44,7 @@ app.command()(scan)
 app.command()(shift)
 app.command()(modes)
 app.command()(rollback)
+app.command()(restore)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from automation import operations
-from automation.bring_up import bring_up
-from automation.cloud import Session, choose, ensure_stack, open_session, settings_of
+from automation.cloud import Session, choose, open_session, settings_of
+from automation.edited import bring_up_edited
 from automation.errors import Exit, UserError
-from automation.operations import Result
 from automation.options import AcceptDataLoss, CloudOption, Json, Stacks, Yes
 from automation.project import choose_stacks, find_project
 from automation.rollback import checkout, images
@@ -20,6 +19,7 @@ from automation.rollback.choice import choose as choose_version
 from automation.rollback.history import Update, read_history
 from automation.screen import Screen
 from automation.shift import file
+from automation.shift.guard import refuse_moving
 from stacks.settings import Compute, StackSettings
 
 LATEST = "latest"
@@ -41,7 +41,7 @@ def rollback(
         project, where = find_project(), choose(cloud)
         name = choose_stacks(project, stack, all_stacks=False)[0]
         settings = settings_of(project, name, where).settings
-        _refuse_shift(name, settings)
+        refuse_moving(name, settings, "a version changes")
         with open_session(project, name, where) as session:
             text = file.read(project.stack_file(name))
             if to == LATEST:
@@ -49,23 +49,12 @@ def rollback(
             else:
                 checkout.refuse_uncommitted(project)
                 wanted = _pinned(screen, session, settings, text, to)
-            result = _bring_to(screen, session, text, wanted, yes=yes, accept_data_loss=accept_data_loss)
+            result = bring_up_edited(screen, session, wanted, yes=yes, accept_data_loss=accept_data_loss)
             if result.ok and to != LATEST:
                 screen.say(f"Back to the newest: modeshift rollback --stack {name} --to {LATEST}")
         screen.console.print(where.notice, style="dim")
         screen.document(operations.document([result], where.notice))
         raise typer.Exit(result.code)
-
-
-def _refuse_shift(stack: str, settings: StackSettings) -> None:
-    for name, service in settings.services.items():
-        if service.shift is not None:
-            shares = ", ".join(f"{compute} {share}" for compute, share in settings.computes_of(name).items())
-            raise UserError(
-                f"{name} of {stack} is moving between computes (step {service.shift.step}: {shares}), "
-                "and a version changes only when nothing moves.",
-                hint=f"Finish it or take it back first: modeshift shift --stack {stack} --resume, or --back.",
-            )
 
 
 def _unpinned(stack: str, settings: StackSettings, text: str) -> str:
@@ -108,29 +97,3 @@ def _images(stack: str, target: Update, services: Sequence[str]) -> dict[str, st
             hint="It ran as a function then. Choose a later version, or move it back to Lambda first.",
         )
     return found
-
-
-def _bring_to(
-    screen: Screen, session: Session, before: str, wanted: str, *, yes: bool, accept_data_loss: bool
-) -> Result:
-    """Bring the stack up as an edited file says; the file is as it was unless that was agreed to."""
-    project, stack, where = session.project, session.stack, session.cloud
-    path = project.stack_file(stack)
-    went_on: list[bool] = []
-    file.write(path, wanted)
-    try:
-        resolved = settings_of(project, stack, where)
-        ensure_stack(project, stack, where, session.state)
-        return bring_up(
-            screen,
-            session,
-            f"modeshift up --stack {stack}",
-            yes=yes,
-            accept_data_loss=accept_data_loss,
-            resolved=resolved,
-            agreed=lambda: went_on.append(True),
-        )
-    finally:
-        if not went_on:
-            file.write(path, before)
-            ensure_stack(project, stack, where, session.state)

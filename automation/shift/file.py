@@ -1,4 +1,4 @@
-"""Edits of a stack file that a shift makes: a few lines change, every other line stays as it is, byte for byte."""
+"""Edits of a stack file that commands make: a few lines change, every other line stays as it is, byte for byte."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from automation.errors import UserError
 from stacks.keys import dotted
@@ -69,6 +70,22 @@ def with_release(text: str, version: str, images: Mapping[str, str]) -> str:
         if version:
             pinned = {"images": CommentedMap(images)} if images else {}
             config[key] = CommentedMap({"version": version, **pinned})
+
+    return _edited(text, edit)
+
+
+def with_restore(text: str, settings: StackSettings, place: tuple[str, str], name: str, at: str) -> str:
+    """Return a stack file's text that takes a database, a link of a service, back to a moment."""
+    service, link = place
+
+    def edit(config: CommentedMap) -> None:
+        block = _block(_block(_block(_services(config, settings), service), "links"), link)
+        # In quotes: YAML would read a time, and the engine takes none.
+        restore = CommentedMap({"name": name, "at": DoubleQuotedScalarString(at)})
+        restore.fa.set_flow_style()
+        block["restores"] = CommentedSeq([*(block.get("restores") or ()), restore])
+        if block.fa.flow_style():
+            block["restores"].fa.set_flow_style()
 
     return _edited(text, edit)
 
@@ -139,7 +156,7 @@ def _block(parent: CommentedMap, key: str) -> CommentedMap:
         value = parent[key] = _flow()
     if not isinstance(value, CommentedMap):
         raise UserError(
-            f"{key} in the stack file is written as text, so that a shift cannot edit it.",
+            f"{key} in the stack file is written as text, so that no command can edit it.",
             hint="Write it as a block of keys; docs/settings.md shows each.",
         )
     return value

@@ -1,4 +1,4 @@
-"""What a step may take away: nothing but what the step is about, whatever else is in its plan."""
+"""What a step may take away, nothing but what it is about, and what must wait while a service moves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from automation import render
 from automation.errors import UserError
 from automation.plan import Change, Op, Plan
 from automation.shift.steps import Move
+from stacks.settings import StackSettings
 
 _COMPUTES = ("LambdaService", "FargateService", "EksService")
 _CLUSTERS = ("Cluster", "EksCluster")
@@ -36,6 +37,22 @@ class Stage(StrEnum):
     BESIDE = "make the new compute beside the old"
     MOVE = "move traffic"
     REMOVE = "remove the compute that nobody is sent to any more"
+
+
+def refuse_moving(stack: str, settings: StackSettings, what: str) -> None:
+    """Refuse to go on while a service of a stack is on its way to another compute; `what` would be changed by it.
+
+    Raises:
+        UserError: one is.
+    """
+    for name, service in settings.services.items():
+        if service.shift is not None:
+            shares = ", ".join(f"{compute} {share}" for compute, share in settings.computes_of(name).items())
+            raise UserError(
+                f"{name} of {stack} is moving between computes (step {service.shift.step}: {shares}), "
+                f"and {what} only when nothing moves.",
+                hint=f"Finish it or take it back first: modeshift shift --stack {stack} --resume, or --back.",
+            )
 
 
 def refuse_more(plan: Plan, stage: Stage, move: Move) -> None:

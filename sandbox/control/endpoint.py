@@ -2,7 +2,8 @@
 
 Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
 aliases of a function, the Pod Identity associations of a cluster, the addresses of a file system, the route tables
-and rules of EC2, images of a registry, and what `signals.py` says of target groups; any other call is refused by name.
+and rules of EC2, images of a registry, the backups of databases, and what `signals.py` says of target groups; any other
+call is refused by name.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sandbox.control import faults, signals
 from sandbox.control.account import Account, Resource
 from sandbox.control.regions import partition
 from sandbox.control.scope import ACCOUNT_ID
+from sandbox.data import backups
 
 _IMAGE = "aws:ecr/image:Image"
 _NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -133,8 +135,8 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
             if target in _JSON_CALLS:
                 answer = _JSON_CALLS[target](account, json.loads(body))
                 self._send(answer, HTTPStatus.BAD_REQUEST if "__type" in answer else HTTPStatus.OK)
-            elif (text := _in_xml(account, form)) is not None:
-                self._reply(HTTPStatus.BAD_REQUEST if text is _NO_GROUP else HTTPStatus.OK, _XML, text)
+            elif (found := _in_xml(account, form)) is not None:
+                self._reply(found[0], _XML, found[1])
             else:
                 action = form.get("Action")
                 self._refuse(target or action or self.path, as_xml=bool(action))
@@ -161,14 +163,18 @@ def endpoint(account: Account) -> ThreadingHTTPServer:
     return server
 
 
-def _in_xml(account: Account, form: Mapping[str, str]) -> str | None:
+def _in_xml(account: Account, form: Mapping[str, str]) -> tuple[HTTPStatus, str] | None:
     """Answer a call that comes as a form; None when it is not served."""
     action = form.get("Action", "")
     if action == "DescribeTargetHealth":
-        return signals.describe_target_health(account, form) or _NO_GROUP
+        text = signals.describe_target_health(account, form)
+        return (HTTPStatus.OK, text) if text else (HTTPStatus.BAD_REQUEST, _NO_GROUP)
+    if action == backups.CALL:
+        return backups.describe_automated_backups(account.store.path.parent, form)
     if action not in _QUERIES:
         return None
-    return f'<{action}Response xmlns="{_EC2}">{_QUERIES[action](account, _filters(form))}</{action}Response>'
+    answer = _QUERIES[action](account, _filters(form))
+    return HTTPStatus.OK, f'<{action}Response xmlns="{_EC2}">{answer}</{action}Response>'
 
 
 def _refusal(call: str, *, as_xml: bool) -> tuple[str, str]:

@@ -129,6 +129,7 @@ class Databases:
                 "pid": database.cluster.pid,
                 "log": str(database.cluster.log),
                 "psql": str(database.cluster.psql),
+                "restorable": [moment.isoformat() for moment in database.cluster.restorable() or ()],
             }
             for database in self._running.values()
         ]
