@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -100,8 +100,8 @@ class Notifications(Component):
         if args.type_ != _ALARM or not isinstance(args.resource, aws.cloudwatch.MetricAlarm):
             return None
         self.watched.append(_watched(args.resource, args.opts.parent, args.props))
-        severity = Severity(str(args.props["tags"][SEVERITY_TAG]))
-        told = [self.topics[severity]]
+        tags = cast("Mapping[str, str]", args.props["tags"])
+        told = [self.topics[Severity(tags[SEVERITY_TAG])]]
         return pulumi.ResourceTransformationResult(
             props={**args.props, "alarm_actions": told, "ok_actions": told}, opts=args.opts
         )

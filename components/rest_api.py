@@ -141,13 +141,9 @@ class RestApi(Component):
             tags=self.tags(),
             opts=self.opts(),
         )
-        limits = {"throttling_rate_limit": throttle.rate, "throttling_burst_limit": throttle.burst}
-        self._settings("*/*", aws.apigateway.MethodSettingsSettingsArgs(**limits))
+        self._settings("*/*", throttle)
         for path, seconds in cached(routes) if cache_gb is not None else ():
-            remembered = aws.apigateway.MethodSettingsSettingsArgs(
-                **limits, caching_enabled=True, cache_ttl_in_seconds=seconds, cache_data_encrypted=True
-            )
-            self._settings(path, remembered)
+            self._settings(path, throttle, seconds)
         for client, allowed in sorted(clients.items()):
             self._client(client, allowed)
         # As the stage would have it, but known before the stage is there.
@@ -158,13 +154,20 @@ class RestApi(Component):
         )
         self.register_outputs({"url": self.url, "apiId": self.api.id})
 
-    def _settings(self, path: str, settings: aws.apigateway.MethodSettingsSettingsArgs) -> None:
+    def _settings(self, path: str, throttle: Throttle, seconds: int | None = None) -> None:
+        remembers = None if seconds is None else True
         aws.apigateway.MethodSettings(
             self.child_name("" if path == "*/*" else _words(path)),
             rest_api=self.api.id,
             stage_name=self.stage.stage_name,
             method_path=path,
-            settings=settings,
+            settings=aws.apigateway.MethodSettingsSettingsArgs(
+                throttling_rate_limit=throttle.rate,
+                throttling_burst_limit=throttle.burst,
+                caching_enabled=remembers,
+                cache_ttl_in_seconds=seconds,
+                cache_data_encrypted=remembers,
+            ),
             opts=self.opts(),
         )
 

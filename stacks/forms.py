@@ -35,7 +35,7 @@ class Form:
                 args = tuple(arg for arg in args if arg is not types.NoneType)
                 if len(args) > 1:
                     break
-            annotation = args[0]
+            annotation = next(iter(args))
         self.annotation = annotation
         self.metadata = constraints
 
