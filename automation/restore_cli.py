@@ -17,7 +17,7 @@ from automation.options import AcceptDataLoss, CloudOption, Json, Stacks, Yes
 from automation.project import choose_stacks, find_project
 from automation.render import seconds
 from automation.restore import backups
-from automation.restore.choice import Database, free_name, moment, text
+from automation.restore.choice import Database, free_name, moment, text, within
 from automation.restore.choice import choose as choose_database
 from automation.screen import Screen
 from automation.shift import file
@@ -43,6 +43,7 @@ def restore(
     screen = Screen.open(as_json)
     with screen.errors():
         began, clock = datetime.now(UTC), time.monotonic()
+        wished = moment(to, began)
         project, where = find_project(), choose(cloud)
         name = choose_stacks(project, stack, all_stacks=False)[0]
         resolved = settings_of(project, name, where)
@@ -51,7 +52,7 @@ def restore(
         with open_session(project, name, where) as session:
             source = _in_use(session, database)
             window = backups.window(session, source)
-            at = moment(to, window, began)
+            at = within(window, wished)
             behind = max((began - window.latest).total_seconds(), 0)
             screen.say(f"{database.name} of {name} goes back to {text(at)}; now it is {source}.", "bold")
             screen.say(

@@ -58,26 +58,43 @@ def choose(settings: StackSettings, service: str | None, link: str | None) -> Da
     )
 
 
-def moment(words: str, window: Window, now: datetime) -> datetime:
-    """Return the moment that is meant, in whole seconds; `latest` is the last one that backups have.
+def moment(words: str, now: datetime) -> datetime | None:
+    """Return the moment that somebody writes, in whole seconds; None for `latest`, the last one that can be had.
 
     Raises:
-        UserError: it is none, or none that can be restored.
+        UserError: it is none, or has not come yet.
     """
     if words == LATEST:
-        return window.latest.replace(microsecond=0)
-    found = _read(words)
-    span = f"It can be restored to any second from {text(_up(window.earliest))} to {text(window.latest)}."
+        return None
+    try:
+        found = datetime.fromisoformat(words)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise UserError(f"{words!r} is no moment with a time zone.", hint=f"As in 2026-11-21T10:00:00Z, or {LATEST}.")
     if found > now:
-        raise UserError(f"{text(found)} has not come yet.", hint=span)
-    if found > window.latest:
-        raise UserError(f"Backups do not reach to {text(found)} yet.", hint=f"{span} --to {LATEST} takes the last.")
-    if found < window.earliest:
+        raise UserError(f"{text(found)} has not come yet: it is {text(now)}.", hint=f"--to {LATEST} takes the last.")
+    return found.astimezone(UTC).replace(microsecond=0)
+
+
+def within(window: Window, wanted: datetime | None) -> datetime:
+    """Return the moment that is wanted, or else the last one, if a database can be restored to it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    first, last = _up(window.earliest), window.latest.replace(microsecond=0)
+    span = f"It can be restored to any second from {text(first)} to {text(last)}."
+    if wanted is not None and wanted > last:
+        raise UserError(f"Backups do not reach to {text(wanted)} yet.", hint=f"{span} --to {LATEST} takes the last.")
+    if wanted is not None and wanted < first:
         raise UserError(
-            f"{text(found)} is before what backups of the database hold.",
+            f"{text(wanted)} is before what backups of the database hold.",
             hint=f"{span} One that was restored begins when it was made: docs/restore.md says how to go further back.",
         )
-    return found
+    if last < first:
+        raise UserError("Backups of the database hold no whole second yet.", hint="Try again in a minute.")
+    return last if wanted is None else wanted
 
 
 def free_name(database: Database, is_taken: Callable[[str], bool]) -> str:
@@ -90,16 +107,6 @@ def free_name(database: Database, is_taken: Callable[[str], bool]) -> str:
 def text(when: datetime) -> str:
     """Return a moment as stack files and people write it."""
     return when.astimezone(UTC).strftime(_FORM)
-
-
-def _read(words: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(words)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise UserError(f"{words!r} is no moment with a time zone.", hint=f"As in 2026-11-21T10:00:00Z, or {LATEST}.")
-    return found.astimezone(UTC).replace(microsecond=0)
 
 
 def _up(when: datetime) -> datetime:
