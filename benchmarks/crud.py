@@ -3,8 +3,9 @@
 At 50 connections, through the server that containers run and PostgreSQL, with everything switched on: reading one,
 listing a page, creating, changing. Next to it are the same statements by bare asyncpg at 50 at a time over as many
 database connections. Both have a core of their own in turn; PostgreSQL and the client share the other. They take many
-short turns, and the share is the median of the pairs'. Percentiles are the medians of the turns'; the limits, a
-reference of 136.68 requests a second with 95 of 100 within 389 ms and 99 within 428 ms, hold in every turn.
+short turns, and the share is the median of the pairs'. Next to it is the share by processor time, which stays true
+where other programs take part of that core. Percentiles are the medians of the turns'; the limits, a reference of
+136.68 requests a second with 95 of 100 within 389 ms and 99 within 428 ms, hold in every turn.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def main() -> None:
 
 def _compare(ours: Server, url: str, ids: list[str], options: argparse.Namespace) -> bool:
     head = f"{'p50':>7}{'p95':>7}{'p99':>7}"
-    print(f"{'':8}{'modeshift':>10}{head}{'asyncpg':>12}{head}{'share':>9}  (a second, ms, {CONNECTIONS} at once)")
+    print(f"requests a second and ms, {CONNECTIONS} at once")
+    print(f"{'':8}{'modeshift':>10}{head}{'asyncpg':>12}{head}{'share':>9}{'by processor':>14}")
     missed = []
     for kind, requests in _requests(ids).items():
         pairs = [
@@ -72,9 +74,12 @@ def _compare(ours: Server, url: str, ids: list[str], options: argparse.Namespace
             for _ in range(options.turns)
         ]
         sides = list(zip(*pairs, strict=True))
-        share = statistics.median(mine["per_second"] / theirs["per_second"] for mine, theirs in pairs)
-        print(f"{kind:8}{_row(sides[0], 10)}{_row(sides[1], 12)}{share:>9.2f}")
-        missed += [f"{kind}: {why}" for why in _missed(sides[0], share, SHARES[kind])]
+        share, by_processor = (
+            statistics.median(mine[rate] / theirs[rate] for mine, theirs in pairs)
+            for rate in ("per_second", "per_processor_second")
+        )
+        print(f"{kind:8}{_row(sides[0], 10)}{_row(sides[1], 12)}{share:>9.2f}{by_processor:>14.2f}")
+        missed += [f"{kind}: {why}" for why in _missed(sides[0], by_processor, SHARES[kind])]
     print(f"at least {RATE_LIMIT} a second, p95 {P95_LIMIT * 1000:.0f} ms, p99 {P99_LIMIT * 1000:.0f} ms, no failure")
     for line in missed:
         print(f"missed: {line}")
@@ -94,7 +99,7 @@ def _missed(turns: tuple[dict[str, Any], ...], share: float, least: float) -> It
         if turn["per_second"] < RATE_LIMIT or turn["p95"] > P95_LIMIT or turn["p99"] > P99_LIMIT:
             yield f"{turn['per_second']:.0f} a second, p95 {turn['p95'] * 1000:.0f} ms, p99 {turn['p99'] * 1000:.0f} ms"
     if share < least:
-        yield f"share {share:.2f}, at least {least}"
+        yield f"share by processor {share:.2f}, at least {least}"
 
 
 def _requests(ids: list[str]) -> dict[str, Callable[[], bytes]]:
@@ -121,7 +126,9 @@ def _request(method: str, path: str, body: str = "") -> bytes:
 def _load(server: Server, requests: bytes, seconds: float) -> dict[str, Any]:
     command = [sys.executable, str(REPOSITORY / "benchmarks/load.py"), "--port", str(server.port)]
     command += ["--connections", str(CONNECTIONS), "--seconds", str(seconds)]
-    return json.loads(subprocess.run(command, input=requests, capture_output=True, check=True).stdout)
+    spent = server.processor_seconds()
+    said = json.loads(subprocess.run(command, input=requests, capture_output=True, check=True).stdout)
+    return {**said, "per_processor_second": said["requests"] / (server.processor_seconds() - spent)}
 
 
 def _bare(url: str, kind: str, ids: list[str], seconds: float) -> dict[str, Any]:

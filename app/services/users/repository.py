@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from unicodedata import normalize
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +20,11 @@ from app.services.users.tables import User
 _LAST = "\U0010ffff"
 """What no name goes on with: the keys are compared by code point (collation C)."""
 
+_UNIQUE_EMAIL = "uq_users_email_key"
 _THERE = User.deleted_at.is_(None)
+# Made once: most requests are for one user.
+_ANY = select(User).where(User.id == bindparam("user_id"))
+_ONE = _ANY.where(_THERE)
 
 
 class EmailTakenError(Exception):
@@ -83,8 +87,7 @@ async def create(session: WriteSession, values: UserValues, creation: Creation) 
 
 async def get(session: ReadSession, user_id: UUID, *, deleted: bool = False) -> User | None:
     """Return a user, if there is one; `deleted` ones only where that is said."""
-    found = select(User).where(User.id == user_id)
-    return await session.scalar(found if deleted else found.where(_THERE))
+    return await session.scalar(_ANY if deleted else _ONE, {"user_id": user_id})
 
 
 async def page(session: ReadSession, limit: int, after: Cursor | None, prefix: str) -> list[User]:
@@ -108,12 +111,12 @@ async def change(
     Raises:
         EmailTakenError: another user has the e-mail address.
     """
-    return await _update(session, user_id, versions, actor, **_columns(values))
+    return await _update(session, user_id, versions, _columns(values), actor)
 
 
 async def delete(session: WriteSession, user_id: UUID, versions: Collection[int] | None, actor: str) -> User | None:
     """Delete a user that has one of the versions, or any; returns nothing when there is none."""
-    return await _update(session, user_id, versions, actor, deleted_at=func.now())
+    return await _update(session, user_id, versions, {"deleted_at": func.now()}, actor)
 
 
 async def restore(session: WriteSession, user_id: UUID, actor: str) -> User | None:
@@ -122,19 +125,19 @@ async def restore(session: WriteSession, user_id: UUID, actor: str) -> User | No
     Raises:
         EmailTakenError: another user has the e-mail address by now.
     """
-    return await _update(session, user_id, None, actor, there=False, deleted_at=None)
+    return await _update(session, user_id, None, {"deleted_at": None}, actor, deleted=True)
 
 
 async def _update(
     session: WriteSession,
     user_id: UUID,
     versions: Collection[int] | None,
+    columns: Mapping[str, object],
     actor: str,
     *,
-    there: bool = True,
-    **columns: object,
+    deleted: bool = False,
 ) -> User | None:
-    statement = update(User).where(User.id == user_id, _THERE if there else User.deleted_at.is_not(None))
+    statement = update(User).where(User.id == user_id, User.deleted_at.is_not(None) if deleted else _THERE)
     if versions is not None:
         statement = statement.where(User.version.in_(versions))
     statement = statement.values(
@@ -143,7 +146,9 @@ async def _update(
     try:
         return await session.scalar(statement, execution_options={"synchronize_session": False})
     except IntegrityError as error:
-        raise EmailTakenError from error
+        if getattr(error.driver_exception, "constraint_name", "") == _UNIQUE_EMAIL:
+            raise EmailTakenError from error
+        raise
 
 
 def _columns(values: dict[str, str]) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 from uuid import UUID, uuid4
@@ -214,3 +217,22 @@ def test_a_lone_service_serves_its_document_below_its_route(start: Any, environ:
     answer = ask("POST", "/v2/people", ADA)
     assert UUID(answer.headers["location"].removeprefix("people/")) == UUID(answer.body["id"])
     assert ask("GET", "/v2/people/ready").body == {"status": "ready"}
+
+
+def test_the_requests_of_the_page_are_answered_as_it_says(ask: Ask) -> None:
+    page = (Path(__file__).parents[3] / "docs/users.md").read_text(encoding="utf-8")
+    blocks, known, real = re.findall(r"```http\n(.*?)```", page, re.DOTALL), "", ""
+    assert len(blocks) == 2
+    for block in blocks:
+        asked, told = (part.splitlines() for part in block.split("\n\n"))
+        method, _, path = asked[0].partition(" ")
+        headers = {
+            name.replace("-", "_").lower(): value for name, value in (line.split(": ", 1) for line in asked[1:-1])
+        }
+        answer = ask(method, path.replace(known or "\0", real), json.loads(asked[-1]), **headers)
+        assert told[0].startswith(f"{answer.status} ")
+        for name, value in (line.split(": ", 1) for line in told[1:]):
+            if name == "Location":
+                known, real = value, answer.headers["location"]
+            else:
+                assert answer.headers[name.lower()] == value
