@@ -197,7 +197,7 @@ class Plan:
             custom=bool(state.get("custom")),
             protected=bool(state.get("protect")),
             retained=bool(state.get("retainOnDelete")),
-            imported=metadata["op"].startswith("import"),
+            imported=metadata["op"].startswith("import") or (op is Op.UPDATE and self._is_taken(urn)),
             unprotected=bool(old.get("protect")) and bool(new) and not new.get("protect"),
             deleted_first=op is Op.REPLACE and urn in self._deleted,
             causes=_causes(metadata.get("keys") or (), detailed),
@@ -207,6 +207,10 @@ class Plan:
             before=before,
             after=after,
         )
+
+    def _is_taken(self, urn: str) -> bool:
+        """Tell whether the engine took a resource over before; what differs from its settings is then a second step."""
+        return urn in self.changes and self.changes[urn].imported
 
     def _sides(self, old: Event, new: Event, detailed: Event) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
         """Return the inputs of both sides; where the difference is in an output, that output too."""

@@ -60,6 +60,16 @@ def test_what_is_taken_over_is_told() -> None:
     }
 
 
+def test_what_is_taken_over_and_differs_is_told_with_what_changes() -> None:
+    old, new = {"backupRetentionPeriod": 7}, {"backupRetentionPeriod": 9}
+    texts = of(step("import", DATABASE, "x", new=old), step("update", DATABASE, "x", old=old, new=new))
+
+    assert texts == {
+        "Instance x, which exists, becomes part of the stack and is changed in place.": "warning",
+        "Instance x: backupRetentionPeriod changes from 7 to 9.": "note",
+    }
+
+
 @pytest.mark.parametrize("how", ["create", "replace"])
 def test_migrations_are_told_once_and_never_as_a_replacement(how: str) -> None:
     more = {"old": {"triggers": {"artifact": "a"}}, "new": {"triggers": {"artifact": "b"}}}

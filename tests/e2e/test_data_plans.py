@@ -236,14 +236,17 @@ TAKEN: Mapping[str, str] = {
 
 
 def test_what_exists_is_taken_over_as_it_is(copy: Shop) -> None:
-    names = {one["type"]: one for one in copy.resources() if one["urn"].endswith(f"dev-shop-{TAKEN.get(one['type'])}")}
-    given = {TAKEN[kind]: {"import": name_of(one)} for kind, one in names.items() if kind in TAKEN}
+    names = {one["type"]: one for one in copy.resources() if one["urn"].endswith(f"-shop-{TAKEN.get(one['type'])}")}
+    given: dict[str, dict[str, object]] = {TAKEN[kind]: {"import": name_of(one)} for kind, one in names.items()}
+    given["database"] |= {"backupDays": 9}
     copy.forget(*TAKEN)
     plan = copy.preview(services={"shop": {"links": given}})
-    imported = [change for change in plan.changed() if change.imported]
+    imported = {change.type: change for change in plan.changed() if change.imported}
+    database = imported.pop("aws:rds/instance:Instance")
 
-    assert {change.type for change in imported} == TAKEN.keys()
-    assert all(change.op is Op.CREATE and not change.diff for change in imported)
+    assert imported.keys() == TAKEN.keys() - {database.type}
+    assert {change.op for change in imported.values()} == {Op.CREATE}
+    assert (database.op, [one.path for one in database.diff]) == (Op.UPDATE, ["backupRetentionPeriod"])
 
 
 def name_of(resource: Mapping[str, Any]) -> str:

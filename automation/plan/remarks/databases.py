@@ -21,7 +21,8 @@ def recognise(plan: Plan) -> Iterator[Remark]:
             yield from _database(change)
     taken = [change for change in changed if change.imported and change.type in STATEFUL_TYPES]
     for change in taken:
-        words = (f"{kind(change.type)} ", Quoted(change.name), ", which exists, becomes part of the stack as it is.")
+        how = "as it is" if change.op is Op.CREATE else "and is changed in place"
+        words = (f"{kind(change.type)} ", Quoted(change.name), f", which exists, becomes part of the stack {how}.")
         yield Remark("data", Gravity.WARNING, words, [change.urn])
     if running := [change for change in changed if change.type == MIGRATION and change.op is not Op.DELETE]:
         words = (
