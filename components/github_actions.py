@@ -10,7 +10,10 @@ READS = (
     "apigateway:GET",
     "application-autoscaling:Describe*",
     "application-autoscaling:List*",
+    "chatbot:Describe*",
+    "chatbot:List*",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",
     "dynamodb:Describe*",
     "dynamodb:ListTagsOfResource",
@@ -22,7 +25,13 @@ READS = (
     "ecs:List*",
     "eks:Describe*",
     "eks:List*",
+    "elasticache:Describe*",
+    "elasticache:List*",
+    "elasticfilesystem:Describe*",
+    "elasticfilesystem:List*",
     "elasticloadbalancing:Describe*",
+    "events:Describe*",
+    "events:List*",
     "iam:Get*",
     "iam:List*",
     "kms:Describe*",
@@ -35,6 +44,8 @@ READS = (
     "logs:List*",
     "pipes:Describe*",
     "pipes:List*",
+    "rds:Describe*",
+    "rds:List*",
     "route53:Get*",
     "route53:List*",
     "s3:GetAccelerateConfiguration",
@@ -51,6 +62,8 @@ READS = (
     "sqs:GetQueue*",
     "sqs:ListQueue*",
     "tag:GetResources",
+    "wafv2:Get*",
+    "wafv2:List*",
 )
 
 # Of EC2 the network only: nobody can start a machine with these.
@@ -66,6 +79,7 @@ _NETWORK = tuple(
         "CreateFlowLogs",
         "CreateInternetGateway",
         "CreateNatGateway",
+        "CreateNetworkInterface",  # EFS asks for it of whoever makes a mount target
         "CreateRoute",
         "CreateRouteTable",
         "CreateSecurityGroup",
@@ -112,6 +126,7 @@ UNNAMEABLE = (
     "apigateway:PATCH",
     "apigateway:POST",
     "apigateway:PUT",
+    "apigateway:SetWebACL",
     "apigateway:TagResource",
     "apigateway:UntagResource",
     "application-autoscaling:DeleteScalingPolicy",
@@ -129,7 +144,16 @@ UNNAMEABLE = (
     "logs:DeleteLogDelivery",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "rds:DeregisterDBProxyTargets",
+    "rds:ModifyDBProxyTargetGroup",
+    "rds:RegisterDBProxyTargets",
+    "wafv2:AssociateWebACL",
+    "wafv2:DisassociateWebACL",
 )
+
+# What is made and changed of file systems, never the files: those take `ClientMount`.
+FILES = tuple(f"elasticfilesystem:{verb}*" for verb in ("Create", "Delete", "Modify", "Put", "Tag", "Untag", "Update"))
+PROXIES = ("rds:AddTagsToResource", "rds:DeleteDBProxy", "rds:ModifyDBProxy", "rds:RemoveTagsFromResource")
 
 ROLES = tuple(
     f"iam:{action}"

@@ -12,33 +12,53 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.github_actions import PUSH, READS, ROLES, SECRETS, UNNAMEABLE
+from components.github_actions import FILES, PROXIES, PUSH, READS, ROLES, SECRETS, UNNAMEABLE
 from components.service import Statement
 
 _EVERYTHING = ("*",)
 
 # Each in a cluster's name: `access-entry/staging-eks/role/…`.
 _OF_CLUSTERS = ("access-entry", "addon", "cluster", "podidentityassociation")
-_LOG_FOLDERS = ("", "/aws/containerinsights/", "/aws/eks/", "/aws/lambda/", "/aws/vendedlogs/apis/", "/ecs/")
+_OF_CACHES = ("serverlesscache", "serverlesscachesnapshot", "user", "usergroup")
+_LOG_FOLDERS = (
+    "",
+    "/aws/containerinsights/",
+    "/aws/eks/",
+    "/aws/lambda/",
+    "/aws/rds/instance/",
+    "/aws/vendedlogs/apis/",
+    "/ecs/",
+    "aws-waf-logs-",
+)
 
 # Who may be handed a role: what the components make roles for.
 _PASSED_TO = (
+    "chatbot.amazonaws.com",
     "ec2.amazonaws.com",
     "ecs-tasks.amazonaws.com",
+    "ecs.amazonaws.com",
     "eks.amazonaws.com",
     "lambda.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
     "pipes.amazonaws.com",
     "pods.eks.amazonaws.com",
+    "rds.amazonaws.com",
     "scheduler.amazonaws.com",
     "vpc-flow-logs.amazonaws.com",
 )
 # Whose own roles AWS makes on first use.
 _SERVICE_LINKED = (
+    "backup.amazonaws.com",
     "ecs.amazonaws.com",
     "ecs.application-autoscaling.amazonaws.com",
     "eks.amazonaws.com",
+    "elasticache.amazonaws.com",
+    "elasticfilesystem.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
+    "management.chatbot.amazonaws.com",
     "ops.apigateway.amazonaws.com",
+    "rds.amazonaws.com",
+    "wafv2.amazonaws.com",
 )
 
 
@@ -62,13 +82,20 @@ class Shared:
 
 
 def preview_statements(shared: Shared) -> list[Statement]:
-    """Return what a preview needs: reading the state, decrypting the secrets in it, and reading what exists."""
+    """Return what a preview needs besides `read_statements`: reading the state and decrypting the secrets in it."""
     return [
         Statement(actions=["s3:ListBucket"], resources=[shared.state_arn]),
         Statement(actions=["s3:GetObject"], resources=[_objects(shared)]),
         Statement(actions=["kms:Decrypt"], resources=[shared.key_arn]),
-        Statement(actions=READS, resources=_EVERYTHING),
     ]
+
+
+def read_statements() -> list[Statement]:
+    """Return what looks at what exists, for previews and deployments alike: a policy apart, which many roles can hold.
+
+    AWS takes 10,240 characters for all policies inside a role, and 6,144 for each that stands by itself.
+    """
+    return [Statement(actions=READS, resources=_EVERYTHING)]
 
 
 def publish_statements(shared: Shared) -> list[Statement]:
@@ -94,20 +121,37 @@ def deploy_statements(environment: str, shared: Shared) -> list[Statement]:
             resources=_EVERYTHING,
             conditions={"StringEquals": {"aws:RequestedRegion": sorted(shared.regions)}},
         ),
-        # AWS gives a key its id, so that its tag alone tells whose it is; a key that has one keeps it.
+        # AWS gives these their ids, so that a tag alone tells whose each is; what has one keeps it.
         Statement(
-            actions=["kms:CreateKey", "kms:TagResource"],
+            actions=[
+                "chatbot:CreateSlackChannelConfiguration",
+                "elasticfilesystem:CreateFileSystem",
+                "elasticfilesystem:TagResource",
+                "kms:CreateKey",
+                "kms:TagResource",
+                "rds:AddTagsToResource",
+                "rds:CreateDBProxy",
+            ],
             resources=_EVERYTHING,
             conditions={
                 "StringEquals": {"aws:RequestTag/Environment": environment},
                 "Null": {"aws:ResourceTag/Environment": "true"},
             },
         ),
-        Statement(actions=["kms:*"], resources=[shared.arn("kms:*:{account}:key/*")], conditions=own_tag),
+        Statement(
+            actions=["kms:*", *FILES, *PROXIES],
+            resources=[
+                shared.arn("elasticfilesystem:*:{account}:*"),
+                shared.arn("kms:*:{account}:key/*"),
+                shared.arn("rds:*:{account}:db-proxy:*"),
+            ],
+            conditions=own_tag,
+        ),
         Statement(
             actions=["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
             resources=[shared.arn(f"kms:*:{{account}}:alias/{environment}-*")],
         ),
+        *_database_secret_statements(environment, shared),
         *_mapping_statements(environment, shared),
         *_role_statements(environment, shared),
         *_zone_statements(shared),
@@ -117,27 +161,51 @@ def deploy_statements(environment: str, shared: Shared) -> list[Statement]:
 def _named(environment: str, shared: Shared) -> Statement:
     """Allow everything on what carries the environment's prefix in its ARN."""
     names = (
+        f"chatbot::{{account}}:chat-configuration/slack-channel/{environment}-*",
         f"cloudwatch:*:{{account}}:alarm:{environment}-*",
+        f"cloudwatch::{{account}}:dashboard/{environment}-*",
         f"dynamodb:*:{{account}}:table/{environment}-*",
         f"ecs:*:{{account}}:cluster/{environment}-*",
         f"ecs:*:{{account}}:service/{environment}-*/*",
         f"ecs:*:{{account}}:task/{environment}-*/*",
         f"ecs:*:{{account}}:task-definition/{environment}-*:*",
         *(f"eks:*:{{account}}:{kind}/{environment}-*" for kind in _OF_CLUSTERS),
+        *(f"elasticache:*:{{account}}:{kind}:{environment}-*" for kind in _OF_CACHES),
         *(
             f"elasticloadbalancing:*:{{account}}:{kind}/{environment}-*"
             for kind in ("listener/app", "listener-rule/app", "loadbalancer/app", "targetgroup")
         ),
+        f"events:*:{{account}}:rule/{environment}-*",
         f"lambda:*:{{account}}:function:{environment}-*",
         *(f"logs:*:{{account}}:log-group:{folder}{environment}-*" for folder in _LOG_FOLDERS),
         f"pipes:*:{{account}}:pipe/{environment}-*",
+        "rds:*:{account}:og:default*",
+        *(f"rds:*:{{account}}:{kind}:{environment}-*" for kind in ("db", "pg", "snapshot", "subgrp")),
         f"s3:::{environment}-*",
         f"scheduler:*:{{account}}:schedule/default/{environment}-*",
         f"sns:*:{{account}}:{environment}-*",
         f"sqs:*:{{account}}:{environment}-*",
+        f"wafv2:*:{{account}}:regional/webacl/{environment}-*",
+        "wafv2:*:*:regional/managedruleset/*",  # AWS's own rules, which a web ACL refers to
     )
     services = sorted({name.partition(":")[0] for name in names})
     return Statement(actions=[f"{service}:*" for service in services], resources=[shared.arn(name) for name in names])
+
+
+def _database_secret_statements(environment: str, shared: Shared) -> list[Statement]:
+    """Allow what RDS asks of whoever makes a database with a managed password, and its rotation; never its value."""
+    secrets = [shared.arn("secretsmanager:*:{account}:secret:rds!db-*")]
+    owner = {
+        "secretsmanager:ResourceTag/aws:rds:primaryDBInstanceArn": shared.arn(f"rds:*:{{account}}:db:{environment}-*")
+    }
+    return [
+        Statement(actions=["secretsmanager:CreateSecret", "secretsmanager:TagResource"], resources=secrets),
+        Statement(
+            actions=["secretsmanager:CancelRotateSecret", "secretsmanager:RotateSecret"],
+            resources=secrets,
+            conditions={"StringLike": owner},
+        ),
+    ]
 
 
 def _mapping_statements(environment: str, shared: Shared) -> list[Statement]:

@@ -9,7 +9,13 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base import Component
-from components.github_policies import Shared, deploy_statements, preview_statements, publish_statements
+from components.github_policies import (
+    Shared,
+    deploy_statements,
+    preview_statements,
+    publish_statements,
+    read_statements,
+)
 from components.iam import policy_document
 from components.service import Statement
 
@@ -71,6 +77,13 @@ class GithubRoles(Component):
             regions=regions,
             zones=zones,
         )
+        reads = aws.iam.Policy(
+            self.child_name("reads"),
+            description=f"GitHub Actions of {repository}: settings of what exists",
+            policy=policy_document(read_statements()),
+            tags=self.tags("reads"),
+            opts=self.opts(),
+        )
         merged = f"ref:refs/heads/{trunk}"
         self.preview = self._role("preview", ["pull_request", merged], (), preview_statements(shared))
         self.publish = self._role("publish", [merged], (), publish_statements(shared))
@@ -83,6 +96,11 @@ class GithubRoles(Component):
             )
             for environment in sorted(environments)
         }
+        readers = {"preview": self.preview, **{f"deploy-{name}": role for name, role in self.deploy.items()}}
+        for suffix, role in readers.items():
+            aws.iam.RolePolicyAttachment(
+                self.child_name(f"{suffix}-reads"), role=role.name, policy_arn=reads.arn, opts=self.opts()
+            )
         self.register_outputs({"preview": self.preview.arn, "publish": self.publish.arn})
 
     def _issuer(self) -> pulumi.Output[str]:

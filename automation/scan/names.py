@@ -74,6 +74,7 @@ RESOURCES: Mapping[str, str] = {
     "aws:elasticache/user:User": "aws_elasticache_user",
     "aws:elasticache/userGroup:UserGroup": "aws_elasticache_user_group",
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "aws_iam_openid_connect_provider",
+    "aws:iam/policy:Policy": "aws_iam_policy",
     "aws:iam/role:Role": "aws_iam_role",
     "aws:iam/rolePolicy:RolePolicy": "aws_iam_role_policy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "aws_iam_role_policy_attachment",

@@ -50,6 +50,7 @@ NAME_LIMITS = {
     "aws:eks/cluster:Cluster": 100,
     "aws:efs/fileSystem:FileSystem": 64,
     "aws:elasticache/serverlessCache:ServerlessCache": 40,
+    "aws:iam/policy:Policy": 128,
     "aws:iam/role:Role": 64,
     "aws:iam/rolePolicy:RolePolicy": 128,
     "aws:kms/alias:Alias": 256,
