@@ -11,8 +11,11 @@ from policy.rules import (
     dynamodb,
     ecr,
     ecs,
+    efs,
     eks,
+    elasticache,
     elb,
+    events,
     functions,
     iam,
     kms,
@@ -26,7 +29,28 @@ from policy.rules import (
     waf,
 )
 
-_SUBJECTS = (network, iam, ecs, ecr, elb, functions, api, waf, rds, dynamodb, s3, sqs, secrets, kms, logs, eks, tags)
+_SUBJECTS = (
+    network,
+    iam,
+    ecs,
+    ecr,
+    elb,
+    functions,
+    api,
+    waf,
+    rds,
+    dynamodb,
+    elasticache,
+    efs,
+    s3,
+    sqs,
+    events,
+    secrets,
+    kms,
+    logs,
+    eks,
+    tags,
+)
 
 RULES: tuple[Rule, ...] = tuple(rule for subject in _SUBJECTS for rule in subject.RULES)
 

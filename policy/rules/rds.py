@@ -12,6 +12,7 @@ CLUSTER_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 INSTANCE = "aws:rds/instance:Instance"
 MEMBER = "aws:rds/clusterInstance:ClusterInstance"
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+PROXY = "aws:rds/proxy:Proxy"
 
 _FEWEST_MEMBERS = 2
 _FEWEST_BACKUPS = 7
@@ -263,5 +264,23 @@ RULES = (
         types=(INSTANCE, CLUSTER),
         remedy="Set `manageMasterUserPassword` in place of a password.",
         check=must("manageMasterUserPassword", is_true, "has a password that Secrets Manager does not manage"),
+    ),
+    Rule(
+        id="MS-RDS-020",
+        title="Proxies of databases accept connections by TLS only",
+        severity=Severity.HIGH,
+        level=Level.MANDATORY,
+        types=(PROXY,),
+        remedy="Set `requireTls`.",
+        check=must("requireTls", is_true, "accepts connections without TLS"),
+    ),
+    Rule(
+        id="MS-RDS-021",
+        title="Proxies of databases do not log statements",
+        severity=Severity.MEDIUM,
+        level=Level.PROD,
+        types=(PROXY,),
+        remedy="Leave `debugLogging` off: it writes whole statements with their values, for a day at a time.",
+        check=must("debugLogging", is_not_true, "logs statements with their values"),
     ),
 )

@@ -10,10 +10,11 @@ REQUIRED = ("Cost-Center", "Environment", "Owner")
 # By service, the kinds that take tags.
 _KINDS = {
     "acm": "certificate:Certificate",
-    "apigateway": "domainName:DomainName restApi:RestApi stage:Stage",
+    "apigateway": "apiKey:ApiKey domainName:DomainName restApi:RestApi stage:Stage usagePlan:UsagePlan",
     "apigatewayv2": "api:Api domainName:DomainName stage:Stage vpcLink:VpcLink",
     "appautoscaling": "target:Target",
-    "cloudwatch": "logGroup:LogGroup metricAlarm:MetricAlarm",
+    "chatbot": "slackChannelConfiguration:SlackChannelConfiguration",
+    "cloudwatch": "eventRule:EventRule logGroup:LogGroup metricAlarm:MetricAlarm",
     "dynamodb": "table:Table",
     "ec2": (
         "defaultSecurityGroup:DefaultSecurityGroup eip:Eip flowLog:FlowLog instance:Instance "
@@ -22,14 +23,17 @@ _KINDS = {
     ),
     "ecr": "repository:Repository",
     "ecs": "cluster:Cluster service:Service taskDefinition:TaskDefinition",
+    "efs": "accessPoint:AccessPoint fileSystem:FileSystem",
     "eks": "cluster:Cluster nodeGroup:NodeGroup podIdentityAssociation:PodIdentityAssociation",
+    "elasticache": ("replicationGroup:ReplicationGroup serverlessCache:ServerlessCache user:User userGroup:UserGroup"),
     "iam": "openIdConnectProvider:OpenIdConnectProvider policy:Policy role:Role",
     "kms": "key:Key",
     "lambda": "eventSourceMapping:EventSourceMapping function:Function",
     "lb": "listener:Listener listenerRule:ListenerRule loadBalancer:LoadBalancer targetGroup:TargetGroup",
+    "pipes": "pipe:Pipe",
     "rds": (
         "cluster:Cluster clusterInstance:ClusterInstance clusterParameterGroup:ClusterParameterGroup "
-        "instance:Instance parameterGroup:ParameterGroup"
+        "instance:Instance parameterGroup:ParameterGroup proxy:Proxy subnetGroup:SubnetGroup"
     ),
     "s3": "bucket:Bucket",
     "secretsmanager": "secret:Secret",

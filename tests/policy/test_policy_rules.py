@@ -89,7 +89,7 @@ def test_a_rule_says_what_people_need(rule: Rule) -> None:
 
 
 FRAMEWORKS = re.compile(
-    r"(APIGateway|DynamoDB|EC2|ECR|ECS|EKS|ELB|IAM|KMS|Lambda|RDS|S3|SNS|SQS|SecretsManager|WAF)\.\d+"
+    r"(APIGateway|DynamoDB|EC2|ECR|ECS|EFS|EKS|ELB|ElastiCache|IAM|KMS|Lambda|RDS|S3|SNS|SQS|SecretsManager|WAF)\.\d+"
     r"|CIS \d\.\d+(\.\d+)?|CKV2?_(AWS|K8S)_\d+|AWS-\d{4}|AwsSolutions-[A-Z0-9]+|CT\.ECS\.PR\.\d+"
     r"|CloudWatchLogGroupRetentionPeriod|LambdaEventSourceSQSVisibilityTimeout|VPCDefaultSecurityGroupClosed"
     r"|ecs-task-definition-linux-user-non-root"
