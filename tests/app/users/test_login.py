@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from app.core.settings import SettingsError
 from app.factory import create_app
 from sandbox.data.tls import make_certificate
+from tests.app.granted import recorded
 from tests.app.users.conftest import Answer, Ask
 from tests.app.users.test_database import connections, is_away
 from tests.postgres import OWNER, Postgres
@@ -55,6 +56,16 @@ def password(postgres: Postgres) -> Iterator[Callable[[str], None]]:
 
     yield change
     change(postgres.password)
+
+
+def test_nothing_of_aws_is_called_but_for_the_login(
+    start: Any, environ: dict[str, str], postgres: Postgres, database: str, secret: Callable[[str], str]
+) -> None:
+    by_secret = {"DATABASE_URL": postgres.url(database, login=False), "DATABASE_SECRET": secret(postgres.password)}
+    with recorded() as called:
+        ask: Ask = start("container", environ | by_secret)[0]
+        assert ask("GET", "/users").status == 200
+    assert called == {"secretsmanager:GetSecretValue"}
 
 
 @pytest.mark.parametrize("kind", ["container", "function"])
