@@ -24,7 +24,8 @@ from automation.project import Project, choose_stacks, find_project
 from automation.screen import Screen
 from stacks.load import Resolved
 from stacks.prices.sheet import PriceSheet, load_sheet
-from stacks.settings import Placement, StackSettings
+from stacks.settings import StackSettings
+from stacks.words import Placement
 
 cost = typer.Typer(help="Say what a stack costs in a month, and which compute is the cheapest.")
 

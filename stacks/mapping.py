@@ -28,15 +28,9 @@ from components.service import (
     Size,
     ZipArtifact,
 )
+from stacks.containers import ContainerSettings
 from stacks.load import Resolved
-from stacks.settings import (
-    Compute,
-    ContainerSettings,
-    FrontDoorKind,
-    ServerlessSettings,
-    ServiceSettings,
-    StackSettings,
-)
+from stacks.settings import Compute, FrontDoorKind, ServerlessSettings, ServiceSettings, StackSettings
 from stacks.sizes import ScalingSettings
 
 _ARN_PARTS = 7

@@ -13,7 +13,7 @@ from components.eks_versions import NEWEST, STANDARD_SUPPORT_ENDS, SUPPORTED
 from stacks.keys import REGION_KEY, Path
 from stacks.rules.base import Finding, Rule, Subject
 from stacks.rules.network import PRIVATE
-from stacks.settings import Compute, Placement
+from stacks.words import Compute, Placement
 
 _BLOCK: Final[Path] = ("container", "kubernetes")
 _ROLE: Final = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/([\w+=,.@-]+/)*(?P<name>[\w+=,.@-]{1,64})")

@@ -9,7 +9,8 @@ from stacks.catalog import Need
 from stacks.keys import Path
 from stacks.links import NETWORKED
 from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import Compute, Nat, Placement, ServiceSettings
+from stacks.settings import ServiceSettings
+from stacks.words import Compute, Nat, Placement
 
 
 def reachability(subject: Subject) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from components.naming import SECOND, fits
+from stacks.containers import Strategy
 from stacks.keys import Path
 from stacks.rules.base import Finding, Rule, Subject
-from stacks.settings import Compute, Strategy
+from stacks.words import Compute
 
 _HERE: Final[Path] = ("container", "rollout")
 _STRATEGY: Final[Path] = (*_HERE, "strategy")

@@ -11,7 +11,7 @@ from stacks.errors import nearest
 from stacks.keys import REGION_KEY, Path
 from stacks.regions import REGIONS
 from stacks.rules.base import Finding, Rule, Subject, closest
-from stacks.settings import Compute, Placement
+from stacks.words import Compute, Placement
 
 RETENTION: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
