@@ -11,10 +11,13 @@ import pytest
 
 from automation import policies
 from automation.cloud import Cloud, open_session
+from automation.cost.delta import of_plan
+from automation.cost.usage import load_usage
 from automation.engine import Event, Outcome
 from automation.project import Project
 from policy.catalogue import RULES
 from policy.judge import Report
+from stacks.prices.sheet import load_sheet
 from tests.e2e.conftest import REPOSITORY, Workspace
 
 pytestmark = pytest.mark.e2e
@@ -29,6 +32,14 @@ OTHER_SHAPES = {
     "prod-serverless": {"mode": "serverless"},
     "prod-alb": {"frontDoor": "alb", "domain": DOMAIN},
     "prod-alb-serverless": {"frontDoor": "alb", "domain": DOMAIN, "mode": "serverless"},
+}
+
+DATA = {"services": {"netprobe": {}, "users": {}, "contracts": {}}}
+SHAPES_WITH_DATA = {
+    "dev": {**DATA, "network": {"nat": "single"}},
+    "staging": DATA,
+    "prod": DATA,
+    "prod-serverless": {**DATA, "mode": "serverless"},
 }
 
 
@@ -110,6 +121,22 @@ def test_other_shapes_of_our_stacks_keep_the_rules(workspace: Workspace, shape: 
 
     assert outcome.ok, outcome.stderr
     assert [finding.sentence for finding in judged(workspace, stack, outcome.events).stopping] == []
+
+
+@pytest.mark.parametrize("shape", SHAPES_WITH_DATA)
+def test_stacks_with_data_keep_the_rules_and_nothing_of_them_is_left_unpriced(workspace: Workspace, shape: str) -> None:
+    stack = shape.partition("-")[0]
+    workspace.edit(stack, **SHAPES_WITH_DATA[shape])
+
+    outcome = run(workspace, stack, "preview")
+    _, after = of_plan(outcome.events, load_usage("small"), load_sheet("us-east-1"))
+
+    assert outcome.ok, outcome.stderr
+    assert [finding.sentence for finding in judged(workspace, stack, outcome.events).stopping] == []
+    assert {gap.what for gap in after.unknown} <= {"enhanced monitoring", "Container Insights"}, after.unknown
+    assert {item.resource for item in after.items} >= {
+        f"{stack}-{part}" for part in ("users-database", "contracts-results", "contracts-uploads", "contracts-jobs")
+    }
 
 
 def test_once_deployed_everything_is_known(workspace: Workspace) -> None:

@@ -107,11 +107,23 @@ def _nodes(bill: Bill) -> Range | None:
 
 
 def pods(bill: Bill, release: Resource) -> Range | None:
-    """Return how many pods run: `fewest + busy share × (most - fewest)`, as tasks on Fargate do."""
-    if not release.get("values.autoscaling.enabled", default=False):
-        count = release.number("values.replicaCount")
+    """Return how many pods of a release run: those of its server, unless it has none, and those of its worker."""
+    server = release.get("values.server.enabled", default=True)
+    worker = release.get("values.worker", default={})
+    if server is None or worker is None:
+        return None
+    places = [*(["values"] if server else []), *(["values.worker"] if worker else [])]
+    counts = [_bounded(bill, release, place) for place in places]
+    known = [count for count in counts if count is not None]
+    return Range.total(known) if len(known) == len(counts) else None
+
+
+def _bounded(bill: Bill, release: Resource, place: str) -> Range | None:
+    """Return how many pods of one kind run: `fewest + busy share × (most - fewest)`, as tasks on Fargate do."""
+    if not release.get(f"{place}.autoscaling.enabled", default=False):
+        count = release.number(f"{place}.replicaCount")
         return None if count is None else Range.exactly(count)
-    low, high = (release.number(f"values.autoscaling.{key}") for key in ("minReplicas", "maxReplicas"))
+    low, high = (release.number(f"{place}.autoscaling.{key}") for key in ("minReplicas", "maxReplicas"))
     if low is None or high is None:
         return None
     busy = bill.usage.of(bill.resources.service_of(release)).busy_share

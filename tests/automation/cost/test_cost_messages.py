@@ -54,7 +54,8 @@ def worker_tasks(low: int, high: int | Hidden) -> list[Resource]:
 def worker_pods(low: int, high: int) -> list[Resource]:
     parent = component("EksWorker", "shop-worker")
     scaling = {"enabled": True, "minReplicas": low, "maxReplicas": high}
-    return [parent, resource("kubernetes:helm.sh/v3:Release", "shop-worker", parent, values={"autoscaling": scaling})]
+    values = {"server": {"enabled": False}, "worker": {"autoscaling": scaling}}
+    return [parent, resource("kubernetes:helm.sh/v3:Release", "shop-worker", parent, values=values)]
 
 
 def shop(*parts: list[Resource], **changes: Any) -> Estimate:
