@@ -72,12 +72,9 @@ def test_what_is_taken_over_and_differs_is_told_with_what_changes() -> None:
 
 @pytest.mark.parametrize("how", ["create", "replace"])
 def test_migrations_are_told_once_and_never_as_a_replacement(how: str) -> None:
-    more = {"old": {"triggers": {"artifact": "a"}}, "new": {"triggers": {"artifact": "b"}}}
-    steps = (
-        [step("create", INVOCATION, "m", new=more["new"])]
-        if how == "create"
-        else [*replacement(INVOCATION, "m", **more)]
-    )
+    old, new = {"triggers": {"artifact": "a"}}, {"triggers": {"artifact": "b"}}
+    made = [step("create", INVOCATION, "m", new=new)]
+    steps = made if how == "create" else replacement(INVOCATION, "m", old=old, new=new)
     texts = of(*steps)
 
     assert texts == {
