@@ -54,7 +54,7 @@ def restore(
             window = backups.window(session, source)
             at = within(window, wished)
             behind = max((began - window.latest).total_seconds(), 0)
-            screen.say(f"{database.name} of {name} goes back to {text(at)}; now it is {source}.", "bold")
+            screen.say(f"{name}: {database.name} goes back to {text(at)}; now it is {source}.", "bold")
             screen.say(
                 f"Backups reach to {text(window.latest)}, {seconds(behind)} ago ({_goal(behind, _RPO_SECONDS)})."
             )
@@ -89,7 +89,7 @@ def _in_use(session: Session, database: Database) -> str:
     restores = database.settings.restores
     if not isinstance(found, str) or (restores and not found.endswith(f"-{restores[-1].name}")):
         raise UserError(
-            f"{database.name} is not up as the file of {session.stack} has it.",
+            f"{session.stack}: {database.name} is not up as its file has it.",
             hint=f"modeshift up --stack {session.stack}",
         )
     return found

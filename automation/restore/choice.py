@@ -26,7 +26,7 @@ class Database:
     @property
     def name(self) -> str:
         """Return how people name it."""
-        return f"{self.service}'s {self.link}"
+        return f"{self.link} of {self.service}"
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,20 @@ from sandbox.data.errors import DataError
 
 
 def psql(account: Path, name: str = "") -> tuple[list[str], dict[str, str]]:
-    """Return the command, and its environment, that opens a database whose identifier has `name` in it.
+    """Return the command, and its environment, that opens a database whose identifier is `name`, or has it in it.
 
     Raises:
         DataError: None has, several have, or the services do not run.
 
     """
     services = client.start(account)
-    found = [one for one in services["databases"] if name in one["identifier"]]
+    databases = services["databases"]
+    # One that was restored is called as its source, and more.
+    found = [one for one in databases if one["identifier"] == name] or [
+        one for one in databases if name in one["identifier"]
+    ]
     if len(found) != 1:
-        known = ", ".join(sorted(one["identifier"] for one in services["databases"])) or "none"
+        known = ", ".join(sorted(one["identifier"] for one in databases)) or "none"
         message = f"{'No database is' if not found else 'Several databases are'} called {name or 'anything'}: {known}."
         raise DataError(message)
     one = found[0]

@@ -91,6 +91,8 @@ def test_a_restore_holds_what_was_there_at_the_second_and_the_source_goes_on(pla
     time.sleep(1.1)
     place.ask(users, "INSERT INTO people VALUES ('Grace')")
     restored = place.restore("dev-users-database-r1", users, moment)
+    # Whoever names the source in full means no other, though theirs begin with it.
+    assert console.psql(place.folder, str(users.outputs["identifier"]))[0] != console.psql(place.folder, "r1")[0]
     latest = place.restore("dev-users-database-r2", restored)
     assert place.ask(restored, "SELECT string_agg(name, ',') FROM people") == "Ada"
     assert place.ask(latest, "SELECT string_agg(name, ',') FROM people") == "Ada"
