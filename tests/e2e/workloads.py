@@ -157,6 +157,6 @@ def until(holds: Callable[[], object]) -> None:
 def _is_ready(sender: httpx.Client, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "the container ended"
     try:
-        return sender.get("/health").status_code == httpx.codes.OK
+        return sender.get("/health").is_success
     except httpx.TransportError:
         return False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from automation.errors import UserError
 from automation.restore.choice import Database, Window, choose, free_name, moment, text, within
-from stacks.links import PostgresSettings, RestoreSettings
+from stacks.links import LinkSettings, PostgresSettings, RestoreSettings
 from stacks.settings import ServiceSettings, StackSettings
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -18,7 +18,7 @@ WINDOW = Window(datetime(2026, 11, 14, 12, 0, 0, 1, tzinfo=UTC), NOW - timedelta
 
 
 def stack(**services: tuple[str, ...]) -> StackSettings:
-    def links(names: tuple[str, ...]) -> dict[str, PostgresSettings]:
+    def links(names: tuple[str, ...]) -> dict[str, LinkSettings]:
         return {name: PostgresSettings(kind="postgres") for name in names}
 
     own = {name: ServiceSettings(route=f"/{name}", links=links(found)) for name, found in services.items()}

@@ -40,15 +40,15 @@ def test_each_database_has_its_own_window(place: Place) -> None:
     began = datetime.now(UTC)
     first, second = place.database("backed-up"), place.database("backed-up-too")
     with rds(place.folder) as client:
-        [one] = client.describe_db_instance_automated_backups(DBInstanceIdentifier=first.outputs["identifier"])[
+        [found] = client.describe_db_instance_automated_backups(DBInstanceIdentifier=first.outputs["identifier"])[
             "DBInstanceAutomatedBackups"
         ]
         both = client.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
         none = client.describe_db_instance_automated_backups(DBInstanceIdentifier="other")
-    window = one["RestoreWindow"]
+    window = found["RestoreWindow"]
     assert began <= window["EarliestTime"] <= window["LatestTime"] <= datetime.now(UTC)
     names = {each["DBInstanceIdentifier"] for each in both}
-    assert names >= {first.outputs["identifier"], second.outputs["identifier"]}
+    assert names >= {str(one.outputs["identifier"]) for one in (first, second)}
     assert none["DBInstanceAutomatedBackups"] == []
 
 
