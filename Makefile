@@ -55,8 +55,8 @@ types: setup ## check types, the arguments of pulumi_aws included
 fuzz: setup ## take N random valid stacks through their whole life in the sandbox
 	@$(BIN)/python tests/e2e/fuzz.py --cases $(N)
 
-bench: setup ## measure previews, the app and its cold start beside bare ones
-	@for each in preview app coldstart; do $(BIN)/python benchmarks/$$each.py || missed=1; done; test -z "$$missed"
+bench: setup ## measure previews, the app, its cold start and its queries beside bare ones
+	@for each in preview app coldstart crud; do $(BIN)/python benchmarks/$$each.py || missed=1; done; test -z "$$missed"
 
 verify-aws: setup ## deploy dev to your AWS account, check it, destroy it (costs cents; asks first)
 	@$(BIN)/modeshift verify-aws

@@ -34,8 +34,8 @@ USERS = 10_000
 RATE_LIMIT = 136.68
 P95_LIMIT = 0.389
 P99_LIMIT = 0.428
-SHARES = {"read": 0.0, "list": 0.0, "create": 0.0, "update": 0.0}
-"""The least of bare asyncpg's queries a second that requests reach, some way below what was measured."""
+SHARE_LIMIT = 0.07
+"""Of what bare asyncpg reaches with as much processor time; HTTP, validation and the ORM are the rest."""
 
 _POOL, _OVERFLOW = 5, 3
 _KEY = "benchmark-key-0123456789"
@@ -79,8 +79,9 @@ def _compare(ours: Server, url: str, ids: list[str], options: argparse.Namespace
             for rate in ("per_second", "per_processor_second")
         )
         print(f"{kind:8}{_row(sides[0], 10)}{_row(sides[1], 12)}{share:>9.2f}{by_processor:>14.2f}")
-        missed += [f"{kind}: {why}" for why in _missed(sides[0], by_processor, SHARES[kind])]
-    print(f"at least {RATE_LIMIT} a second, p95 {P95_LIMIT * 1000:.0f} ms, p99 {P99_LIMIT * 1000:.0f} ms, no failure")
+        missed += [f"{kind}: {why}" for why in _missed(sides[0], by_processor)]
+    limits = f"p95 {P95_LIMIT * 1000:.0f} ms, p99 {P99_LIMIT * 1000:.0f} ms, no failure, by processor {SHARE_LIMIT}"
+    print(f"limits: at least {RATE_LIMIT} a second, {limits}")
     for line in missed:
         print(f"missed: {line}")
     return bool(missed)
@@ -92,14 +93,14 @@ def _row(turns: tuple[dict[str, Any], ...], width: int) -> str:
     return f"{middle['per_second']:>{width}.0f}{times}"
 
 
-def _missed(turns: tuple[dict[str, Any], ...], share: float, least: float) -> Iterator[str]:
+def _missed(turns: tuple[dict[str, Any], ...], share: float) -> Iterator[str]:
     for turn in turns:
         if turn["failures"]:
             yield f"failures {turn['failures']}"
         if turn["per_second"] < RATE_LIMIT or turn["p95"] > P95_LIMIT or turn["p99"] > P99_LIMIT:
             yield f"{turn['per_second']:.0f} a second, p95 {turn['p95'] * 1000:.0f} ms, p99 {turn['p99'] * 1000:.0f} ms"
-    if share < least:
-        yield f"share by processor {share:.2f}, at least {least}"
+    if share < SHARE_LIMIT:
+        yield f"share by processor {share:.2f}, at least {SHARE_LIMIT}"
 
 
 def _requests(ids: list[str]) -> dict[str, Callable[[], bytes]]:

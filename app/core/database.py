@@ -108,16 +108,20 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[WriteSession]:
         """Yield a session in a transaction and commit; raises `ProblemError` when the database does not answer."""
-        engine = self._open.engine.execution_options(isolation_level="READ COMMITTED")
-        async with self._open.place(), _deadline(WriteSession(engine, expire_on_commit=False)) as session:
-            yield session
-            try:
+        saving = False
+        try:
+            async with (
+                self._open.place(),
+                _deadline(WriteSession(self._open.writer, expire_on_commit=False)) as session,
+            ):
+                yield session
+                saving = True
                 await session.commit()
-            except Exception as error:
-                if problem := _problem(error):
-                    detail = "The database stopped answering while this was being saved: look whether it was."
-                    raise ProblemError(problem.status, detail, headers=problem.headers) from error
-                raise
+        except ProblemError as problem:
+            if saving:
+                detail = "The database stopped answering while this was being saved: look whether it was."
+                raise ProblemError(problem.status, detail, headers=problem.headers) from problem
+            raise
 
     async def answers(self) -> bool:
         """Tell whether the database answers: the service's readiness check."""
@@ -142,6 +146,7 @@ class _Opened:
 
     def __init__(self, engine: AsyncEngine, settings: DatabaseSettings) -> None:
         self.engine = engine
+        self.writer = engine.execution_options(isolation_level="READ COMMITTED")
         self.places = asyncio.Semaphore(settings.connections)
         self._wait = settings.database_wait_seconds
 

@@ -194,14 +194,30 @@ def test_a_server_that_hangs_holds_nobody_up(
         assert ask("GET", "/users").status == 200, "by another connection"
     finally:
         os.kill(hung, signal.SIGCONT)
+    for pid in connections(postgres, database):
+        postgres.cluster.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+    os.kill(postgres.cluster.pid, signal.SIGSTOP)
+    try:
+        assert is_away(ask("GET", "/users")), "nobody makes it another connection"
+    finally:
+        os.kill(postgres.cluster.pid, signal.SIGCONT)
+    assert ask("GET", "/users").status == 200
 
 
+@pytest.mark.parametrize("then", ["pg_terminate_backend(pg_backend_pid())", "pg_sleep(2)"])
 def test_who_cannot_know_whether_it_was_saved_is_told_so(
-    start: Any, environ: dict[str, str], postgres: Postgres, database: str
+    *,
+    start: Any,
+    environ: dict[str, str],
+    postgres: Postgres,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    then: str,
 ) -> None:
-    cut = """
+    monkeypatch.setattr(core, "SESSION_SECONDS", 1)
+    cut = f"""
         CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+            $$ BEGIN PERFORM {then}; RETURN NULL; END $$;
         CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION cut();
     """
