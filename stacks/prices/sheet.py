@@ -122,7 +122,9 @@ def load_sheet(region: str) -> PriceSheet:
     path = sheet_file(region)
     if region not in sheet_regions():
         raise LookupError(region)
-    return PriceSheet.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    # Ten times as fast, where PyYAML was built with libyaml.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return PriceSheet.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
 
 
 def _plain(number: Decimal | None) -> int | float | None:
