@@ -66,11 +66,7 @@ def restore(
             told = {"service": database.service, "link": database.link, "from": source, "at": text(at)}
             figures = {"behindSeconds": round(behind, 1)}
             if result.ok and not dry_run:
-                ended, took = datetime.now(UTC), time.monotonic() - clock
-                lost = (ended - at).total_seconds()
-                figures |= {"seconds": round(took, 1), "lostSeconds": round(lost, 1)}
-                screen.say(f"In use after {seconds(took)} ({_goal(took, _RTO_SECONDS)}), since {text(ended)}.", "bold")
-                screen.say(f"Not in it: what was written from {text(at)} until then, {seconds(lost)}.", "yellow")
+                figures |= _measured(screen, at, time.monotonic() - clock)
                 _say_next(screen, name, source)
         screen.console.print(where.notice, style="dim")
         screen.document({**operations.document([result], where.notice), "restore": {**told, **figures}})
@@ -102,6 +98,15 @@ def _edited(session: Session, resolved: Resolved, database: Database, source: st
     name = free_name(database, lambda name: backups.exist(session, f"{root}-{name}"))
     before = file.read(session.project.stack_file(session.stack))
     return file.with_restore(before, resolved.settings, (database.service, database.link), name, at)
+
+
+def _measured(screen: Screen, at: datetime, took: float) -> dict[str, float]:
+    """Say how long it took and how much is missing; return both in seconds."""
+    ended = datetime.now(UTC)
+    lost = (ended - at).total_seconds()
+    screen.say(f"In use after {seconds(took)} ({_goal(took, _RTO_SECONDS)}), since {text(ended)}.", "bold")
+    screen.say(f"Not in it: what was written from {text(at)} until then, {seconds(lost)}.", "yellow")
+    return {"seconds": round(took, 1), "lostSeconds": round(lost, 1)}
 
 
 def _goal(value: float, most: float) -> str:
