@@ -1,21 +1,27 @@
 """How a service's schema is brought to what its code needs: all steps that are missing, or none of them.
 
 One transaction holds them all, so whatever fails leaves the schema that the running version knows. An advisory lock
-lets the second of two releases wait and then find nothing to do.
+lets the second of two releases wait and then find nothing to do. A version that is rolled back to finds a schema that
+is ahead of it, and leaves it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from app.core.database import DatabaseSettings, create_engine
+
+_log = logging.getLogger(__name__)
 
 _LOCK = 0x6D6F6465
 """Number of the advisory lock, the same for every release of the one service that a database belongs to."""
@@ -61,12 +67,24 @@ def _run(connection: Connection, scripts: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if later := _unknown(connection, config):
+        _log.warning("The schema is at %s, which this version does not know: it stays as it is", ", ".join(later))
+    else:
+        command.upgrade(config, "head")
     for name, value in _FOR_REQUESTS.items():
         connection.exec_driver_sql(
             f"DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I SET {name} = ''{value}''', "
             "current_user, current_database()); END $$"
         )
+
+
+def _unknown(connection: Connection, config: Config) -> list[str]:
+    """Return the steps a schema is at that are none of these scripts': a later version's, whose code was rolled back.
+
+    Its schema serves this code too, or that version could not have been rolled out beside it.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return sorted(set(MigrationContext.configure(connection).get_current_heads()) - known)
 
 
 def _set(connection: Connection, limits: Mapping[str, str]) -> None:

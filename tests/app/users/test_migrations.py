@@ -102,6 +102,17 @@ def test_an_app_of_the_version_before_works_on_a_schema_that_grew(
     assert ask("POST", "/users", {"email": "eve@example.com", "name": "Eve"}).status == 201
 
 
+def test_going_back_to_the_version_before_leaves_the_schema_that_grew(
+    environ: dict[str, str], postgres: Postgres, database: str, steps: Callable[..., Path]
+) -> None:
+    upgrade(environ, steps(ADD))
+    grown = schema(postgres, database)
+    users.migrate(environ)
+
+    assert schema(postgres, database) == grown
+    assert "nick" in grown
+
+
 def test_releases_at_once_take_turns(postgres: Postgres, database: str) -> None:
     environ = {"DATABASE_URL": postgres.url(database)}
     with ThreadPoolExecutor(4) as threads:
