@@ -83,7 +83,7 @@ def told_to_pod(recorded: Any) -> tuple[Mapping[str, str], Mapping[str, str]]:
 COMPUTES = {
     "lambda": (on_lambda, told_to_function, "dev-users", "dev-users-to-database"),
     "fargate": (on_fargate, told_to_task, "dev-users-execution", "dev-users-to-database"),
-    "eks": (on_eks, told_to_pod, "dev-users-pod", "dev-eks-to-database"),
+    "eks": (on_eks, told_to_pod, "dev-users-pod", "dev-eks-to-dev-users-database"),
 }
 
 

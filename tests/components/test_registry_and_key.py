@@ -98,18 +98,20 @@ def test_key_rotates_and_is_protected_and_kept(deploy: Deploy) -> None:
     assert key.retain
 
 
-def test_key_can_be_used_by_this_accounts_iam_log_groups_and_buckets_alone(deploy: Deploy) -> None:
+def test_key_can_be_used_by_this_accounts_iam_log_groups_and_a_few_services_alone(deploy: Deploy) -> None:
     policy = json.loads(deploy(lambda: CustomerKey("prod-key")).one("kms/key:Key").inputs["policy"])
-    iam, logs, buckets = policy["Statement"]
+    iam, logs, services = policy["Statement"]
     assert iam["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
     assert logs["Principal"] == {"Service": "logs.us-east-1.amazonaws.com"}
     assert logs["Condition"] == {
         "ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-1:123456789012:*"}
     }
     assert "kms:*" not in logs["Action"]
-    assert buckets["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert buckets["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    assert set(buckets["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert services["Principal"] == {
+        "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "s3.amazonaws.com"]
+    }
+    assert services["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    assert set(services["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
 def test_key_has_an_alias_and_says_its_arn(deploy: Deploy) -> None:
