@@ -8,7 +8,7 @@ from typing import Final
 
 from stacks.catalog import MANIFEST, folder_of, takes
 from stacks.errors import MASK, nearest
-from stacks.keys import Path
+from stacks.keys import REGION_KEY, Path
 from stacks.rules.base import COMPUTES, Finding, Rule, Subject
 from stacks.settings import Compute, Mode
 
@@ -111,6 +111,24 @@ def secrets(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def migrations(subject: Subject) -> Iterator[Finding]:
+    """Refuse images that Lambda would not take, where a function runs the migrations of a service in containers."""
+    settings = subject.settings
+    registry = re.compile(rf"\d{{12}}\.dkr\.ecr\.{re.escape(subject.region)}\.amazonaws\.com/.+")
+    for name, service in settings.services.items():
+        image = settings.image_of(name)
+        if not service.migrations or image is None or Compute.LAMBDA in settings.computes_of(name):
+            continue
+        if not registry.fullmatch(image):
+            yield Finding(
+                path=("image",) if service.image is None else ("services", name, "image"),
+                value=image,
+                why=f"a function migrates {name} from it, and Lambda takes images of its region's ECR alone",
+                allowed=f"<account>.dkr.ecr.{subject.region}.amazonaws.com/<repository>@sha256:<64 hex digits>",
+                reads=((REGION_KEY,), ("mode",), *(("services", name, key) for key in ("mode", "compute", "shift"))),
+            )
+
+
 def rollout(subject: Subject) -> Iterator[Finding]:
     """Refuse a rollout that could never move, and a health check that overlaps itself."""
     container = subject.settings.container
@@ -125,4 +143,4 @@ def rollout(subject: Subject) -> Iterator[Finding]:
         yield Finding(path=("container", "healthCheck", "timeout"), why=why, allowed=allowed)
 
 
-RULES: Final[tuple[Rule, ...]] = (compute, environment, variables, health, rollout, secrets)
+RULES: Final[tuple[Rule, ...]] = (compute, environment, variables, health, migrations, rollout, secrets)

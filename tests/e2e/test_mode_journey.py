@@ -35,7 +35,7 @@ STACK = "dev"
 # What waits or has subscribed holds no data, and is kept by every change of mode all the same.
 WAITING = frozenset({"aws:sqs/queue:Queue", "aws:sns/topic:Topic"})
 BASE: Mapping[str, object] = {
-    "image": "registry.example.com/app@sha256:" + "1" * 64,
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "1" * 64,
     "network": {"nat": "single"},
     "container": {"kubernetes": {"admins": ["arn:aws:iam::123456789012:role/deploy"]}},
 }

@@ -22,7 +22,7 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app/db-AbCdEf"
 BUCKET = '[links.uploads]\nkind = "bucket"\nactions = ["GetObject"]\n'
 EKS = {"compute": "eks", "kubernetes": {"admins": [ADMIN]}}
 HOURLY = '[triggers.hourly]\nkind = "schedule"\n'
-IMAGE = "registry/app@sha256:" + "0" * 64
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "0" * 64
 NAT = {"nat": "single"}
 QUEUE = '[triggers.jobs]\nkind = "queue"\n'
 TABLE = '[links.results]\nkind = "table"\nkey = ["id"]\nattributes = {id = "S"}\nactions = ["GetItem"]\n'
@@ -220,6 +220,19 @@ def test_so_do_those_that_migrate_beside_containers(stack: Stack, refused: Refus
 
     assert set(refused(DATABASE, network={}, **public)) == {"network.nat"}
     stack(DATABASE.replace("migrations = true", ""), network={}, **public)
+
+
+@pytest.mark.parametrize("registry", ["registry.example.com", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"])
+def test_migrations_of_containers_run_from_an_image_that_lambda_takes(
+    stack: Stack, refused: Refused, registry: str
+) -> None:
+    elsewhere = f"{registry}/app@sha256:{'0' * 64}"
+
+    assert "migrates shop" in refused(DATABASE, mode="container", image=elsewhere)["image"].why
+    assert "image" in refused(DATABASE, {"image": elsewhere}, mode="container")
+    stack(DATABASE.replace("migrations = true", ""), mode="container", image=elsewhere)
+    stack(DATABASE, image=elsewhere)
+    stack(DATABASE, mode="container")
 
 
 def test_tasks_in_private_subnets_need_a_way_to_what_their_links_are(refused: Refused) -> None:
