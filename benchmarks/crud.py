@@ -34,7 +34,7 @@ USERS = 10_000
 RATE_LIMIT = 136.68
 P95_LIMIT = 0.389
 P99_LIMIT = 0.428
-SHARE_LIMIT = 0.07
+SHARE_LIMIT = 0.06
 """Of what bare asyncpg reaches with as much processor time; HTTP, validation and the ORM are the rest."""
 
 _POOL, _OVERFLOW = 5, 3
