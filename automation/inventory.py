@@ -48,12 +48,19 @@ _LISTENER = "(?:app|net)/[^/]+/[^/]+/[^/]+"
 
 BY_TAGS: Mapping[str, _Arn] = {
     "aws:acm/certificate:Certificate": _Arn("acm", "certificate/.+"),
+    "aws:apigateway/apiKey:ApiKey": _Arn("apigateway", "/apikeys/([^/]+)"),
     "aws:apigateway/restApi:RestApi": _Arn("apigateway", "/restapis/([^/]+)"),
+    "aws:apigateway/usagePlan:UsagePlan": _Arn("apigateway", "/usageplans/([^/]+)"),
     "aws:apigatewayv2/api:Api": _Arn("apigateway", "/apis/([^/]+)"),
     "aws:apigatewayv2/domainName:DomainName": _Arn("apigateway", "/domainnames/([^/]+)"),
     "aws:apigatewayv2/vpcLink:VpcLink": _Arn("apigateway", "/vpclinks/([^/]+)"),
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": _Arn(
+        "chatbot", "chat-configuration/slack-channel/.+"
+    ),
+    "aws:cloudwatch/eventRule:EventRule": _Arn("events", "rule/([^/]+)"),
     "aws:cloudwatch/logGroup:LogGroup": _Arn("logs", "log-group:([^:*]+)(?::[*])?"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _Arn("cloudwatch", "alarm:(.+)"),
+    "aws:dynamodb/table:Table": _Arn("dynamodb", "table/([^/]+)"),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": _Arn("ec2", "security-group/(.+)"),
     "aws:ec2/eip:Eip": _Arn("ec2", "elastic-ip/(.+)"),
     "aws:ec2/flowLog:FlowLog": _Arn("ec2", "vpc-flow-log/(.+)"),
@@ -75,18 +82,24 @@ BY_TAGS: Mapping[str, _Arn] = {
     "aws:elasticache/user:User": _Arn("elasticache", "user:(.+)"),
     "aws:elasticache/userGroup:UserGroup": _Arn("elasticache", "usergroup:(.+)"),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _Arn("iam", "oidc-provider/.+"),
+    "aws:iam/policy:Policy": _Arn("iam", "policy/.+"),
     "aws:kms/key:Key": _Arn("kms", "key/(.+)"),
+    "aws:lambda/eventSourceMapping:EventSourceMapping": _Arn("lambda", "event-source-mapping:(.+)"),
     "aws:lambda/function:Function": _Arn("lambda", "function:([^:]+)"),
     "aws:lb/listener:Listener": _Arn("elasticloadbalancing", f"listener/{_LISTENER}"),
     "aws:lb/listenerRule:ListenerRule": _Arn("elasticloadbalancing", f"listener-rule/{_LISTENER}/[^/]+"),
     "aws:lb/loadBalancer:LoadBalancer": _Arn("elasticloadbalancing", "loadbalancer/.+"),
     "aws:lb/targetGroup:TargetGroup": _Arn("elasticloadbalancing", "targetgroup/.+"),
+    "aws:pipes/pipe:Pipe": _Arn("pipes", "pipe/(.+)"),
     # Its name, by which it is read just as well: the id is in no ARN.
     "aws:rds/instance:Instance": _Arn("rds", "db:(.+)"),
     "aws:rds/parameterGroup:ParameterGroup": _Arn("rds", "pg:(.+)"),
     "aws:rds/subnetGroup:SubnetGroup": _Arn("rds", "subgrp:(.+)"),
     "aws:s3/bucket:Bucket": _Arn("s3", "([^/]+)"),
+    "aws:secretsmanager/secret:Secret": _Arn("secretsmanager", "secret:.+"),
+    "aws:sns/topic:Topic": _Arn("sns", "[^:]+"),
     _QUEUE: _Arn("sqs", "[^/]+"),
+    "aws:wafv2/webAcl:WebAcl": _Arn("wafv2", "regional/webacl/[^/]+/(.+)"),
 }
 
 # Parts of something that is ours, or named with random letters: nobody else has anything under these ids.
@@ -96,12 +109,15 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
         f"{inputs['restApi']}-{inputs['stageName']}-{inputs['methodPath']}"
     ),
     "aws:apigateway/stage:Stage": lambda inputs: f"ags-{inputs['restApi']}-{inputs['stageName']}",
+    "aws:apigateway/usagePlanKey:UsagePlanKey": lambda inputs: inputs["keyId"],
     "aws:apigatewayv2/stage:Stage": lambda inputs: inputs["name"],
     "aws:appautoscaling/policy:Policy": lambda inputs: inputs["name"],
     "aws:appautoscaling/scheduledAction:ScheduledAction": lambda inputs: (
         f"{inputs['name']}-{inputs['serviceNamespace']}-{inputs['resourceId']}"
     ),
     "aws:appautoscaling/target:Target": lambda inputs: inputs["resourceId"],
+    "aws:cloudwatch/eventTarget:EventTarget": lambda inputs: f"{inputs['rule']}-{inputs['targetId']}",
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": lambda inputs: inputs["name"],
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": lambda inputs: inputs["policyName"],
     "aws:ec2/route:Route": lambda inputs: f"r-{inputs['routeTableId']}{_destination_hash(inputs)}",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": lambda inputs: inputs["repository"],
@@ -137,6 +153,8 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
         inputs[key] for key in ("zoneId", "name", "type", "setIdentifier") if key in inputs
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketLogging:BucketLogging": lambda inputs: inputs["bucket"],
+    "aws:s3/bucketNotification:BucketNotification": lambda inputs: inputs["bucket"],
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": lambda inputs: inputs["bucket"],
     "aws:s3/bucketPolicy:BucketPolicy": lambda inputs: inputs["bucket"],
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda inputs: inputs["bucket"],
@@ -144,18 +162,25 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
         lambda inputs: inputs["bucket"]
     ),
     "aws:s3/bucketVersioning:BucketVersioning": lambda inputs: inputs["bucket"],
+    "aws:scheduler/schedule:Schedule": lambda inputs: f"{inputs.get('groupName') or 'default'}/{inputs['name']}",
     "aws:secretsmanager/secretRotation:SecretRotation": lambda inputs: inputs["secretId"],
+    "aws:sns/topicPolicy:TopicPolicy": lambda inputs: inputs["arn"],
     "aws:sqs/queuePolicy:QueuePolicy": lambda inputs: inputs["queueUrl"],
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": lambda inputs: inputs["queueUrl"],
     "kubernetes:core/v1:ConfigMap": lambda inputs: f"{inputs['metadata']['namespace']}/{inputs['metadata']['name']}",
     "kubernetes:core/v1:Namespace": lambda inputs: inputs["metadata"]["name"],
     "kubernetes:helm.sh/v3:Release": lambda inputs: f"{inputs['namespace']}/{inputs['name']}",
     "kubernetes:karpenter.sh/v1:NodePool": lambda inputs: inputs["metadata"]["name"],
     "aws:wafv2/webAclAssociation:WebAclAssociation": lambda inputs: f"{inputs['webAclArn']},{inputs['resourceArn']}",
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": lambda inputs: inputs["resourceArn"],
 }
 
 REPEATABLE: Mapping[str, str] = {
     "aws:apigateway/account:Account": "an account has one in a region, which every call overwrites",
+    "aws:cloudwatch/dashboard:Dashboard": "a dashboard is written whole, and every call overwrites it",
     "aws:ecr/replicationConfiguration:ReplicationConfiguration": "a registry has one, which every call overwrites",
+    "aws:lambda/invocation:Invocation": "a call and no thing: migrations that were made are not made again",
+    "aws:sns/topicSubscription:TopicSubscription": "who subscribes twice gets the subscription that is there",
 }
 """Types that need no search, with the reason why making them once more does no harm."""
 

@@ -14,8 +14,8 @@ from components.front_door import FrontDoor, FrontDoorArgs
 from components.http_api import Throttle
 from components.network import Network
 from components.rest_api import Client
-from components.rest_limits import CacheSize
 from components.rest_definition import Gate, Operation, RestRoute
+from components.rest_limits import CacheSize
 from components.service import LambdaTarget
 
 Deploy = Callable[..., Any]
