@@ -139,8 +139,10 @@ def _stream(document: Json) -> Iterator[_Found]:
 
     try:
         record = DynamoDBStreamRecordModel.model_validate(document)
-    except (TypeError, AttributeError) as error:
-        raise Rejected(f"the body is not what a stream sends: {error}") from None
+    except (ArithmeticError, AttributeError, TypeError) as error:
+        # A number that DynamoDB could not hold has no words of its own.
+        reason = "it holds a number that no table can" if isinstance(error, ArithmeticError) else str(error)
+        raise Rejected(f"the body is not what a stream sends: {reason}") from None
     change = record.dynamodb
     old, new = (image if isinstance(image, dict) else None for image in (change.OldImage, change.NewImage))
     yield _Found(TableChange(event=record.eventName, keys=change.Keys, old=old, new=new), record.eventID)
