@@ -192,7 +192,7 @@ def test_what_is_nearly_right_is_rejected_or_understood(data: st.DataObject, kin
         assert str(rejected).startswith("the body is not ")  # noqa: PT017 either is right
 
 
-@pytest.mark.parametrize("number", ["100000000000000020000000000000000000000.5", "1e999", "many", ""])
+@pytest.mark.parametrize("number", ["100000000000000020000000000000000000000.5", "1e999", "many"])
 def test_a_number_that_no_table_can_hold_is_rejected(number: str) -> None:
     image = {"hash": {"S": "abc"}, "cost": {"N": number}}
     with pytest.raises(Rejected, match="not what a stream sends"):
