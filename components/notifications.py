@@ -99,8 +99,11 @@ class Notifications(Component):
         """Let an alarm tell the topic of its severity, when it goes off and when all is well again."""
         if args.type_ != _ALARM or not isinstance(args.resource, aws.cloudwatch.MetricAlarm):
             return None
-        self.watched.append(_watched(args.resource, args.opts.parent, args.props))
         tags = cast("Mapping[str, str]", args.props["tags"])
+        if SEVERITY_TAG not in tags:
+            # It scales a service, and tells nobody.
+            return None
+        self.watched.append(_watched(args.resource, args.opts.parent, args.props))
         told = [self.topics[Severity(tags[SEVERITY_TAG])]]
         return pulumi.ResourceTransformationResult(
             props={**args.props, "alarm_actions": told, "ok_actions": told}, opts=args.opts

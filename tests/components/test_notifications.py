@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
 from components.alarms import Severity, Watch, alarm
 from components.base import Component
@@ -34,6 +35,23 @@ def test_an_alarm_tells_the_topic_of_its_severity_that_it_began_and_ended(deploy
         made = recorded.one("MetricAlarm", f"dev-thing-{severity}").inputs
         topic = f"arn:aws:sns:us-east-1:123456789012:dev-alarms-{severity}-1a2b3c4"
         assert (made["alarmActions"], made["okActions"]) == ([topic], [topic])
+
+
+def test_an_alarm_that_scales_a_service_goes_on_doing_that(deploy: Deploy) -> None:
+    def program() -> None:
+        told = Notifications("dev-alarms")
+        thing = Component("Thing", "dev-thing", pulumi.ResourceOptions(transformations=[told.attach]))
+        aws.cloudwatch.MetricAlarm(
+            "dev-thing-steps",
+            comparison_operator="GreaterThanThreshold",
+            evaluation_periods=1,
+            alarm_actions=["arn:of:a:policy"],
+            tags=thing.tags("steps"),
+            opts=thing.opts(),
+        )
+
+    made = deploy(program).one("MetricAlarm").inputs
+    assert (made["alarmActions"], "okActions" in made) == (["arn:of:a:policy"], False)
 
 
 def test_only_services_of_this_account_and_by_tls(deploy: Deploy) -> None:
