@@ -116,6 +116,7 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
         f"{inputs['name']}-{inputs['serviceNamespace']}-{inputs['resourceId']}"
     ),
     "aws:appautoscaling/target:Target": lambda inputs: inputs["resourceId"],
+    "aws:cloudwatch/dashboard:Dashboard": lambda inputs: inputs["dashboardName"],
     "aws:cloudwatch/eventTarget:EventTarget": lambda inputs: f"{inputs['rule']}-{inputs['targetId']}",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": lambda inputs: inputs["name"],
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": lambda inputs: inputs["policyName"],
@@ -177,7 +178,6 @@ BY_INPUTS: Mapping[str, Callable[[Values], str]] = {
 
 REPEATABLE: Mapping[str, str] = {
     "aws:apigateway/account:Account": "an account has one in a region, which every call overwrites",
-    "aws:cloudwatch/dashboard:Dashboard": "a dashboard is written whole, and every call overwrites it",
     "aws:ecr/replicationConfiguration:ReplicationConfiguration": "a registry has one, which every call overwrites",
     "aws:lambda/invocation:Invocation": "a call and no thing: migrations that were made are not made again",
     "aws:sns/topicSubscription:TopicSubscription": "who subscribes twice gets the subscription that is there",
