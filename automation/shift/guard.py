@@ -12,7 +12,7 @@ from automation.shift.steps import Move
 from stacks.settings import StackSettings
 
 _COMPUTES = ("LambdaService", "FargateService", "EksService")
-_CLUSTERS = ("Cluster", "EksCluster")
+_CLUSTERS = ("Cluster", "EksCluster", "TaskEvents")
 # What lets an API reach a load balancer; a public load balancer is the entry itself, and stays.
 _LINKS = ("PrivateLink", "LoadBalancer")
 _APIS = ("HttpApi", "RestApi")
