@@ -12,6 +12,7 @@ from automation.shift.steps import Move
 from stacks.settings import StackSettings
 
 _COMPUTES = ("LambdaService", "FargateService", "EksService")
+_WORKERS = ("LambdaWorker", "FargateWorker", "EksWorker")
 _CLUSTERS = ("Cluster", "EksCluster", "TaskEvents")
 # What lets an API reach a load balancer; a public load balancer is the entry itself, and stays.
 _LINKS = ("PrivateLink", "LoadBalancer")
@@ -93,6 +94,10 @@ def _is_about(plan: Plan, change: Change, stage: Stage, move: Move, *, behind_ap
     owner = plan.changes.get(plan.component_of(change.urn))
     names = tuple(f"{move.stack}-{name}" for name in move.origins)
     own = owner is not None and owner.name in names
+    works = owner is not None and owner.name in {f"{name}-worker" for name in names}
+    if owner is not None and owner.name in {f"{name}-migration" for name in names} and _within(change, ("Migration",)):
+        # It is a function of the package that the release runs, zip or image, and holds nothing.
+        return True
     # A REST API is made as a whole, with what lets it call functions.
     is_way = (own and _within(change, ("Route",))) or (_within(change, ("RestApi",)) and change.name.endswith(names))
     match stage:
@@ -104,6 +109,7 @@ def _is_about(plan: Plan, change: Change, stage: Stage, move: Move, *, behind_ap
             return (
                 is_way
                 or (own and _within(change, _COMPUTES))
+                or (works and _within(change, _WORKERS))
                 or _within(change, _CLUSTERS)
                 or (behind_api and _within(change, _LINKS))
             )
