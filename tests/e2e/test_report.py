@@ -18,7 +18,7 @@ SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "plan.schema.json"
 def test_all_stacks_are_one_report_also_when_one_fails(workspace: Workspace) -> None:
     program = workspace.root / "stacks" / "deploy.py"
     text = program.read_text()
-    end = "    return _outputs(base"
+    end = "    return {**_outputs(base"
     assert end in text
     bad = """\
     if resolved.stack == "prod":
