@@ -1,0 +1,85 @@
+"""Faults on request, as those that run workloads ask for them. The rules lie in the account, beside the engine's faults.
+
+A rule's `operation` is `run`; its `kind` says what goes wrong, its `type` is a glob for the logical name of what it is
+about, and it holds until it is removed. A `kill` is over when it has been done.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, get_args
+
+from sandbox.control import faults
+from sandbox.control.account import Account
+from sandbox.control.errors import Refusal
+
+Kind = Literal["kill", "zone", "delay", "throttle", "credentials"]
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+OPERATION: Final = "run"
+
+
+def ask(account: Account, kind: str, subject: str, seconds: float = 0) -> faults.Rule:
+    """Ask for a fault.
+
+    Args:
+        account: Where.
+        kind: `kill` one process of what goes by a logical name; let the `zone` fail; `delay` answers; `throttle` calls
+            of a function, an API or an AWS service such as `dynamodb`; let the `credentials` of a workload expire.
+        subject: A glob for the logical name, such as `dev-netprobe`; a zone's name; an AWS service.
+        seconds: How long a delay is.
+
+    Raises:
+        Refusal: There is no such fault.
+
+    """
+    if kind not in KINDS:
+        message = f"No such fault: {kind}. It is one of {', '.join(KINDS)}."
+        raise Refusal(message)
+    return faults.insert(account, faults.Rule(subject, OPERATION, kind, nth=0, seconds=seconds))
+
+
+class Faults:
+    """The faults that hold now; `read` them again when the account has changed."""
+
+    def __init__(self, rules: Sequence[faults.Rule] = ()) -> None:
+        self._rules: Sequence[faults.Rule] = rules
+        self._done: set[int] = set()
+        self._kill: list[Callable[[str], bool]] = []
+
+    def read(self, account: Account) -> None:
+        """Take the rules of the account, and do at once what is to be killed."""
+        try:
+            self._rules = [rule for rule in faults.rules(account) if rule.operation == OPERATION]
+        except sqlite3.Error:
+            return
+        for rule in self._rules:
+            if rule.kind == "kill" and rule.number not in self._done:
+                # Only a thing that runs can be killed: the rule waits for one.
+                if any(kill(rule.type) for kill in self._kill):
+                    self._done.add(rule.number)
+                    faults.count(account, rule)
+
+    def on_kill(self, kill: Callable[[str], bool]) -> None:
+        """Register who can kill one process of what a glob of logical names matches, and says whether it did."""
+        self._kill.append(kill)
+
+    def delay(self, subject: str) -> float:
+        """Return how many seconds later something answers."""
+        return sum(rule.seconds for rule in self._matching("delay", subject))
+
+    def throttled(self, subject: str) -> bool:
+        """Whether calls of something are refused because they are too many."""
+        return any(True for _ in self._matching("throttle", subject))
+
+    def expired(self, subject: str) -> bool:
+        """Whether the credentials of a workload have expired."""
+        return any(True for _ in self._matching("credentials", subject))
+
+    def failed_zones(self) -> frozenset[str]:
+        """Return the zones where nothing runs and nothing can be reached."""
+        return frozenset(rule.type for rule in self._rules if rule.kind == "zone")
+
+    def _matching(self, kind: str, subject: str) -> Iterator[faults.Rule]:
+        return (rule for rule in self._rules if rule.kind == kind and fnmatch.fnmatchcase(subject, rule.type))
