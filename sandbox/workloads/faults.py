@@ -1,4 +1,4 @@
-"""Faults on request, as those that run workloads ask for them. The rules lie in the account, beside the engine's faults.
+"""Faults on request, as those that run workloads ask for them. Their rules lie beside the engine's faults.
 
 A rule's `operation` is `run`; its `kind` says what goes wrong, its `type` is a glob for the logical name of what it is
 about, and it holds until it is removed. A `kill` is over when it has been done.
@@ -45,7 +45,6 @@ class Faults:
 
     def __init__(self, rules: Sequence[faults.Rule] = ()) -> None:
         self._rules: Sequence[faults.Rule] = rules
-        self._done: set[int] = set()
         self._kill: list[Callable[[str], bool]] = []
 
     def read(self, account: Account) -> None:
@@ -55,11 +54,9 @@ class Faults:
         except sqlite3.Error:
             return
         for rule in self._rules:
-            if rule.kind == "kill" and rule.number not in self._done:
-                # Only a thing that runs can be killed: the rule waits for one.
-                if any(kill(rule.type) for kill in self._kill):
-                    self._done.add(rule.number)
-                    faults.count(account, rule)
+            # Only a thing that runs can be killed: the rule waits for one.
+            if rule.kind == "kill" and rule.seen == 0 and any(kill(rule.type) for kill in self._kill):
+                faults.count(account, rule)
 
     def on_kill(self, kill: Callable[[str], bool]) -> None:
         """Register who can kill one process of what a glob of logical names matches, and says whether it did."""

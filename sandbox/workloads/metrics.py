@@ -67,7 +67,15 @@ class Metrics:
         second.add(value)
 
     def statistics(
-        self, namespace: str, name: str, dimensions: Mapping[str, str], start: float, end: float, period: int, stat: str
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        start: float,
+        end: float,
+        *,
+        period: int,
+        stat: str,
     ) -> list[tuple[float, float]]:
         """Return time and value of every period with a value that begins in [start, end), the oldest first.
 
