@@ -22,8 +22,8 @@ _OWNER_ONLY = 0o600
 _CREATIONS = frozenset({"create", "create-replacement"})
 _KEPT = ("type", "urn", "custom", "parent", "protect", "retainOnDelete", "inputs", "provider")
 _NO_ANSWER = re.compile(
-    r"error reading from server|connection refused|connection reset|transport is closing|code = Unavailable"
-    r"|provider.* exited|broken pipe"
+    r"error reading from server|connection refused|connection reset|transport is closing|broken pipe"
+    r"|code = (?:Canceled|Unavailable)|provider.* exited"
 )
 # How states mark a secret, and how events hide one.
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"[secret]"'}

@@ -131,8 +131,9 @@ def _run(session: Session, console: Console, verb: str, *args: str, expected: Pl
             return outcome
 
     outcome = unlocked(session, console, operate)
-    _explain_silence(plan)
     code = _exit_code(outcome)
+    if code is not Exit.INTERRUPTED:
+        _explain_silence(plan)
     if code is Exit.FAILED and not plan.errors():
         plan.diagnostics.append(Diagnostic("error", _last_words(outcome)))
     plan.seal()

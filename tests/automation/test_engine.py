@@ -163,6 +163,14 @@ def said(message: str, name: str = "q") -> Event:
         ([step("resourcePreEvent"), step("resOutputsEvent")], 0),
         ([step("resourcePreEvent"), said("it exists already"), step("resOpFailedEvent")], 0),
         ([step("resourcePreEvent"), said("error reading from server: EOF"), step("resOpFailedEvent")], 1),
+        (
+            [
+                step("resourcePreEvent"),
+                said("code = Canceled desc = the connection is closing"),
+                step("resOpFailedEvent"),
+            ],
+            1,
+        ),
         ([step("resourcePreEvent", "update")], 0),
         ([step("resourcePreEvent", "create-replacement")], 1),
         ([step("resourcePreEvent", custom=False)], 0),

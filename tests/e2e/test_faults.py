@@ -81,7 +81,7 @@ def test_a_provider_that_dies_is_one_sentence(workspace: Workspace) -> None:
     failed = workspace.modeshift(*UP)
     assert failed.code == 1, failed
     assert "A provider ended in the middle of the run while it worked on" in said(failed)
-    assert not [words for words in PROVIDER_WORDS if words in said(failed)]
+    assert not [words for words in PROVIDER_WORDS if words in said(failed)], failed
     assert workspace.modeshift(*UP).code == 0
     chaos.assert_account_is_state(workspace)
 
