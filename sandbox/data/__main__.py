@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from sandbox.address import held
 from sandbox.control.store import FILE_NAME
-from sandbox.data.address import held
 
 # Whoever only looks whether the lock is held holds it for a moment.
 _ATTEMPTS = 5
@@ -28,7 +28,7 @@ def main() -> int:
     if not (account / FILE_NAME).exists():
         sys.stderr.write(f"There is no account in {account}.\n")
         return 1
-    with held(account, _ATTEMPTS) as mine:
+    with held(account / "data", _ATTEMPTS) as mine:
         if not mine:
             return 0
         if arguments.detach:

@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.address import CONTROL, TOKEN_HEADER, Address
 from sandbox.control.account import Account
 from sandbox.control.errors import AccountError
 from sandbox.control.store import FILE_NAME
 from sandbox.data import mirror
-from sandbox.data.address import CONTROL, TOKEN_HEADER, Address
 from sandbox.data.aws import Services
 from sandbox.data.databases import INSTANCE, Databases, Passwords
 from sandbox.data.feeds import PIPE, SCHEDULE, Feeds
@@ -67,7 +67,7 @@ class Daemon:
         store = self._account / FILE_NAME
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        former = Address.read(self._account)
+        former = Address.read(self._folder)
         self._services = Services(self._folder / "services.pickle", former.port if former else 0, self._control)
         passwords = Passwords(self._read_password, self._write_password, self._drop_password)
         self._databases = Databases(self._folder / "postgres", passwords)
@@ -76,14 +76,14 @@ class Daemon:
         try:
             self._databases.begin()
             self._bring_about()
-            address.write(self._account)
+            address.write(self._folder)
             while not self._stopping and store.exists():
                 self._turn()
         finally:
             self._databases.stop()
             self._services.close()
             if store.exists():
-                address.leave(self._account)
+                address.leave(self._folder)
 
     def _turn(self) -> None:
         """Answer one request, and do what is due however many there are."""

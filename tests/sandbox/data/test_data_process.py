@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.address import Address
 from sandbox.control.account import Account
 from sandbox.control.errors import Refusal
 from sandbox.data import client, ports
-from sandbox.data.address import Address
 from sandbox.data.errors import DataError
 from tests.sandbox.data.conftest import Place, eventually, make_place
 
@@ -41,7 +41,7 @@ def keys(place: Place, table: str) -> set[str]:
 
 
 def address(place: Place) -> Address:
-    found = Address.read(place.folder)
+    found = Address.read(place.folder / "data")
     assert found is not None
     return found
 
@@ -180,7 +180,7 @@ def test_commands_need_the_word_of_the_owner_and_nobody_changes_the_account(own_
     before = account.list_resources()
     client.start(own_place.folder)
     known = address(own_place)
-    Address(known.pid, known.port, "guessed").write(own_place.folder)
+    Address(known.pid, known.port, "guessed").write(own_place.folder / "data")
     assert client.running(own_place.folder) is None
     known.write(own_place.folder)
     assert client.running(own_place.folder) == known

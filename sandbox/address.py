@@ -1,4 +1,4 @@
-"""Where an account's data services are: a file in its folder that only its owner can read."""
+"""Where a process that serves an account is: a file in the process's folder that only its owner can read."""
 
 from __future__ import annotations
 
@@ -32,28 +32,27 @@ class Address:
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
-    def read(cls, account: Path) -> Address | None:
+    def read(cls, folder: Path) -> Address | None:
         """Return the address that was written last, of a process that may have ended; None when none was."""
         try:
-            return cls(**json.loads(_file(account).read_text()))
+            return cls(**json.loads(_file(folder).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def write(self, account: Path) -> None:
-        draft = _file(account).with_suffix(".part")
+    def write(self, folder: Path) -> None:
+        draft = _file(folder).with_suffix(".part")
         draft.touch(0o600)
         draft.write_text(json.dumps(asdict(self)))
-        draft.replace(_file(account))
+        draft.replace(_file(folder))
 
-    def leave(self, account: Path) -> None:
+    def leave(self, folder: Path) -> None:
         """Write that nothing runs any more, and which port the next process shall take if it can."""
-        replace(self, pid=0, token="").write(account)
+        replace(self, pid=0, token="").write(folder)
 
 
 @contextmanager
-def held(account: Path, attempts: int = 1) -> Iterator[bool]:
-    """Be the one process that serves an account; say no where another is."""
-    folder = account / "data"
+def held(folder: Path, attempts: int = 1) -> Iterator[bool]:
+    """Be the one process that works in a folder; say no where another is."""
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         mine = _take(lock)
@@ -71,11 +70,11 @@ def _take(lock: IO[str]) -> bool:
     return True
 
 
-def is_held(account: Path) -> bool:
-    """Tell whether a process serves an account, or is about to."""
-    with held(account) as mine:
+def is_held(folder: Path) -> bool:
+    """Tell whether a process works in a folder, or is about to."""
+    with held(folder) as mine:
         return not mine
 
 
-def _file(account: Path) -> Path:
-    return account / "data" / "address.json"
+def _file(folder: Path) -> Path:
+    return folder / "address.json"

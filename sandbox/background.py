@@ -1,0 +1,131 @@
+"""Processes that go on serving an account when the command that started them has ended."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.address import CONTROL, Address, is_held
+from sandbox.data.errors import DataError
+
+_ANSWER_SECONDS = 600
+_START_SECONDS = 120
+_STOP_SECONDS = 30
+_ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Background:
+    """A process of an account: the module that it runs, the folder it works in, and what people call it."""
+
+    account: Path
+    module: str
+    title: str
+
+    @property
+    def folder(self) -> Path:
+        """Where it has its files."""
+        return self.account / self.module.rpartition(".")[2]
+
+    @property
+    def log(self) -> Path:
+        """What it wrote."""
+        return self.folder / "log"
+
+    def running(self) -> Address | None:
+        """Return where it is, if it answers."""
+        known = Address.read(self.folder)
+        if known is None or not known.token or not _lives(known.pid):
+            return None
+        with suppress(OSError, http.client.HTTPException, DataError):
+            self.ask(known, "ping", 10)
+            return known
+        return None
+
+    def begin(self, arguments: Sequence[str] = ()) -> Address:
+        """Start it, unless another command is about to, and wait until it answers.
+
+        Raises:
+            DataError: It did not start; the message says why.
+
+        """
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        began = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
+            # It goes on in a process of its own when it is the first of the account.
+            command = [sys.executable, "-m", self.module, "--account", str(self.account.resolve()), "--detach"]
+            subprocess.run(
+                [*command, *arguments], cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and is_held(self.folder):
+            if (known := self.running()) is not None:
+                return known
+            time.sleep(0.02)
+        said = self.log.read_bytes()[began:].decode(errors="replace").strip()
+        message = f"The sandbox's {self.title} did not start. {said[-500:]} The whole log: {self.log}"
+        raise DataError(message)
+
+    def ask(self, known: Address, what: str, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
+        """Ask it for something by name and wait for the answer.
+
+        Raises:
+            DataError: It cannot be done; the message says why.
+            OSError: Nothing answers.
+
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", known.port, timeout=seconds)
+        try:
+            connection.request("POST", CONTROL + what, headers={"X-Sandbox-Token": known.token})
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {"problem": f"Something else answers at the address of the sandbox's {self.title}."}
+        if response.status != http.client.OK:
+            raise DataError(answer["problem"])
+        return answer
+
+    def end(self) -> bool:
+        """Ask it to end, by force when it takes too long; return whether it ran."""
+        known = self.running()
+        if known is None:
+            return False
+        with suppress(OSError, http.client.HTTPException):
+            self.ask(known, "stop", _STOP_SECONDS)
+        self.wait_for_end(known)
+        if _lives(known.pid):
+            os.kill(known.pid, signal.SIGKILL)
+        return True
+
+    def wait_for_end(self, known: Address) -> None:
+        """Wait until it has ended, for half a minute at most."""
+        _wait(lambda: not _lives(known.pid))
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _lives(pid: int) -> bool:
+    import psutil  # noqa: PLC0415 - part of the extra, without which nothing was started
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
