@@ -46,7 +46,7 @@ def build(
 
     Args:
         module: folder of the module that pins it.
-        program: package to build, below the one that is pinned.
+        program: package to build, below the one that is pinned; `.` is the module's own.
         target: file to make.
         draft: folder for what is needed meanwhile.
         flags: flags of `go build` besides those that every build takes.
@@ -58,6 +58,7 @@ def build(
     """
     go = find(module) or _install(module, draft, otherwise)
     path, version = pinned(module)
+    package = program if program == "." else f"{path}/{program}"
 
     def progress(lines: Sequence[str]) -> str:
         downloads = sum(line.startswith("go: downloading") for line in lines)
@@ -67,7 +68,7 @@ def build(
         return f"downloading modules: {downloads}"
 
     run(
-        [str(go), "build", "-v", "-trimpath", "-buildvcs=false", *flags, "-o", str(target), f"{path}/{program}"],
+        [str(go), "build", "-v", "-trimpath", "-buildvcs=false", *flags, "-o", str(target), package],
         cwd=module,
         env={
             "CGO_ENABLED": "0",

@@ -1,7 +1,8 @@
-"""Checkers that no package index has: each built from its module below `tools/`, cached for all checkouts."""
+"""Programs that no package index has: each built from its module below `tools/`, cached for all checkouts."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,14 @@ _BY_HAND = "Or install Go yourself and run the same command again."
 
 @dataclass(frozen=True)
 class GoTool:
-    """A program called as its folder below `tools/`; `packages` is about how many it is built from."""
+    """A program called as its folder below `tools/`; `packages` is about how many it is built from.
+
+    It is what the folder pins or, where `own`, what the folder itself makes of that.
+    """
 
     name: str
     packages: int
+    own: bool = False
 
     @property
     def module(self) -> Path:
@@ -29,7 +34,11 @@ class GoTool:
 
     def cached(self) -> Path:
         """Return where the program of the pinned version is kept."""
-        return cache() / self.name / go.pinned(self.module)[1] / self.name
+        version = go.pinned(self.module)[1]
+        if self.own:
+            source = (self.module / "main.go").read_bytes()
+            version = f"{version}-{hashlib.sha256(source).hexdigest()[:12]}"
+        return cache() / self.name / version / self.name
 
     def ensure(self, steps: Steps) -> Path:
         """Build the program unless it is there, and return where it is.
@@ -44,7 +53,7 @@ class GoTool:
             if not target.is_file():
                 go.build(
                     self.module,
-                    f"cmd/{self.name}",
+                    "." if self.own else f"cmd/{self.name}",
                     draft / self.name,
                     draft,
                     flags=("-ldflags=-s -w",),

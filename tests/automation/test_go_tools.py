@@ -9,6 +9,7 @@ import pytest
 from automation.errors import UserError
 from automation.toolchain import go
 from automation.toolchain.actionlint import ACTIONLINT, check
+from automation.toolchain.injection import INJECTION
 from automation.toolchain.kube_score import KUBE_SCORE, findings
 from automation.toolchain.places import TOOLS
 from automation.toolchain.work import Steps
@@ -46,6 +47,7 @@ def offer(folder: Path, version: str = "1.26.8", code: int = 0) -> None:
         (TOOLS, "pulumi/pulumi/pkg/v3"),
         (ACTIONLINT.module, "rhysd/actionlint"),
         (KUBE_SCORE.module, "zegl/kube-score"),
+        (INJECTION.module, "corazawaf/libinjection-go"),
     ],
 )
 def test_a_module_pins_one_thing_and_every_part_of_it(module: Path, path: str) -> None:
@@ -66,6 +68,19 @@ def test_it_is_built_once_as_pinned(place: Path) -> None:
     (place / "asked").unlink()
     assert ACTIONLINT.ensure(Steps()) == program
     assert not (place / "asked").exists()
+
+
+def test_a_program_of_our_own_is_built_anew_when_it_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(place)
+    first = INJECTION.ensure(Steps())
+    assert (place / "asked").read_text().splitlines()[0].endswith(" .")
+
+    changed = place / "tools" / INJECTION.name
+    changed.mkdir(parents=True)
+    (changed / "go.mod").write_text((INJECTION.module / "go.mod").read_text())
+    (changed / "main.go").write_text("package main")
+    monkeypatch.setattr("automation.toolchain.go_tool.TOOLS", changed.parent)
+    assert INJECTION.ensure(Steps()) != first
 
 
 def test_what_the_machine_has_of_it_is_not_downloaded_again(place: Path) -> None:
