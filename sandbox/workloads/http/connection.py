@@ -18,7 +18,8 @@ Fault = Literal["malformed", "target-too-long", "headers-too-large", "body-too-l
 _LINGER_SECONDS = 1
 _HEADERS = 2000
 # Tracebacks of what strangers send tell nobody anything.
-_silent = logging.Logger(__name__, logging.CRITICAL + 1)
+_silent = logging.getLogger(f"{__name__}.strangers")
+_silent.setLevel(logging.CRITICAL + 1)
 
 
 class Acceptor(web.Server):

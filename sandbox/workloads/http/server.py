@@ -136,7 +136,7 @@ class _Front:
             return Written(self.refuse("malformed"), self.limits.idle, closes=True)
         except ConnectionError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - a front stays up, whatever is behind it
             _log.exception("%s %s failed", raw.method, raw.path)
             return Written(self.refuse("failed"), self.limits.idle)
         return Written(response, self.limits.idle)

@@ -45,8 +45,7 @@ class Written(web.StreamResponse):
     async def _write(self, request: web.BaseRequest) -> None:
         response, writer = self._response, request._payload_writer  # noqa: SLF001 - what a response is for
         keeps = bool(request.keep_alive) if self.keep_alive is None else self.keep_alive
-        if not keeps:
-            self.force_close()
+        self._keep_alive = keeps
         headers = _head(response, method=request.method)
         if not keeps:
             headers[hdrs.CONNECTION] = "close"
