@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,7 +43,7 @@ class Client:
         self._sessions: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request, host: str, port: int, *, connect: float = 10, idle: float = 60) -> Response:
-        """Return the answer of a server; what is small or of unknown end is not waited for longer than it takes to begin.
+        """Return the answer of a server: with its body when that is small, else while it comes.
 
         Args:
             request: Sent with its headers but those of one connection, and with its target untouched.
