@@ -76,8 +76,8 @@ class Background:
         message = f"The sandbox's {self.title} did not start. {said[-500:]} The whole log: {self.log}"
         raise DataError(message)
 
-    def ask(self, known: Address, what: str, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
-        """Ask it for something by name and wait for the answer.
+    def ask(self, known: Address, what: str, seconds: float = _ANSWER_SECONDS, *, subject: str = "") -> dict[str, Any]:
+        """Ask it for something by name, about something if need be, and wait for the answer.
 
         Raises:
             DataError: It cannot be done; the message says why.
@@ -86,7 +86,8 @@ class Background:
         """
         connection = http.client.HTTPConnection("127.0.0.1", known.port, timeout=seconds)
         try:
-            connection.request("POST", CONTROL + what, headers={"X-Sandbox-Token": known.token})
+            headers = {"X-Sandbox-Token": known.token, "X-Sandbox-Subject": subject}
+            connection.request("POST", CONTROL + what, headers=headers)
             response = connection.getresponse()
             content = response.read()
         finally:

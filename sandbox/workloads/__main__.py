@@ -1,0 +1,62 @@
+"""Run what an account says: `python -m sandbox.workloads --account FOLDER`.
+
+A second process for the same account ends at once, with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from sandbox.address import held
+from sandbox.control.store import FILE_NAME
+
+# Whoever only looks whether the lock is held holds it for a moment.
+_ATTEMPTS = 5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.workloads", description=__doc__)
+    parser.add_argument("--account", type=Path, required=True, help="folder of the account")
+    parser.add_argument("--checkout", type=Path, default=Path.cwd(), help="whose app images run")
+    parser.add_argument("--speed", type=float, default=1, help="how much faster time goes for what AWS would wait for")
+    parser.add_argument("--detach", action="store_true", help="go on in the background")
+    arguments = parser.parse_args()
+    account: Path = arguments.account.resolve()
+    if not (account / FILE_NAME).exists():
+        sys.stderr.write(f"There is no account in {account}.\n")
+        return 1
+    with held(account / "workloads", _ATTEMPTS) as mine:
+        if not mine:
+            return 0
+        if arguments.detach:
+            # Before anything else runs in it; the lock goes along.
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+        return _serve(account, arguments.checkout.resolve(), arguments.speed)
+
+
+def _serve(account: Path, checkout: Path, speed: float) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        from sandbox.workloads.supervisor import Supervisor  # noqa: PLC0415 - slow to load, and part of an extra
+    except ImportError as problem:
+        sys.stderr.write(f"The sandbox's workloads need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
+        return 1
+    # Whoever started this may have a profile of their own in the environment; it is not for here.
+    os.environ.pop("AWS_PROFILE", None)
+
+    async def run() -> None:
+        await Supervisor(account, checkout, speed).run()
+
+    asyncio.run(run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
