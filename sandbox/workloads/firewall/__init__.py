@@ -1,0 +1,1 @@
+"""Web ACLs that judge each request to what they are associated with."""
