@@ -27,20 +27,20 @@ def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Conso
     Raises:
         UserError: this is no git checkout, it knows no such commit, or it was cloned without its history.
     """
-    commit = _merge_base(project.root, ref)
+    commit = merge_base(project.root, ref)
     with tempfile.TemporaryDirectory(prefix="modeshift-base-") as folder:
         there = Path(folder, "checkout")
         local = Path(folder, "local")
-        _git(project.root, "worktree", "add", "--quiet", "--detach", str(there), commit)
+        run_git(project.root, "worktree", "add", "--quiet", "--detach", str(there), commit)
         try:
-            _share_packages(project, there)
+            share_packages(project, there)
             before = Project(there, local)
             for stack in stacks:
                 if stack in before.stacks():
                     _up(before, stack, console)
             yield Project(project.root, local)
         finally:
-            _git(project.root, "worktree", "remove", "--force", str(there))
+            run_git(project.root, "worktree", "remove", "--force", str(there))
 
 
 def _up(project: Project, stack: str, console: Console) -> None:
@@ -52,25 +52,35 @@ def _up(project: Project, stack: str, console: Console) -> None:
         console.print(f"The merge base's {stack} cannot be brought up: {error.message}", style="yellow")
 
 
-def _share_packages(project: Project, there: Path) -> None:
-    """Let the merge base build its Lambda package where the checkout keeps its own: most often it is the same."""
+def share_packages(project: Project, there: Path) -> None:
+    """Let another checkout build its Lambda package where the project keeps its own: most often it is the same."""
     build = project.root / ".modeshift" / "build"
     build.mkdir(parents=True, exist_ok=True)
     (there / ".modeshift").mkdir(exist_ok=True)
     (there / ".modeshift" / "build").symlink_to(build)
 
 
-def _merge_base(root: Path, ref: str) -> str:
+def merge_base(root: Path, ref: str) -> str:
+    """Return the commit where a checkout left `ref`.
+
+    Raises:
+        UserError: there is none.
+    """
     if ref.startswith("-"):
         raise UserError(f"{ref!r} is no commit.", hint="Name a branch, a tag or a commit, as in --base origin/main.")
-    return _git(root, "merge-base", "HEAD", ref)
+    return run_git(root, "merge-base", "HEAD", ref)
 
 
-def _git(root: Path, *args: str) -> str:
+def run_git(root: Path, *args: str) -> str:
+    """Return what git says in a checkout.
+
+    Raises:
+        UserError: it fails, or is not there.
+    """
     try:
         done = subprocess.run(["git", "-C", str(root), *args], capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("--base needs git, which is not installed.", hint="Install git.") from None
+        raise UserError("This needs git, which is not installed.", hint="Install git.") from None
     if done.returncode:
         raise UserError(
             f"git {args[0]} failed: {done.stderr.strip() or 'there is no common commit'}",

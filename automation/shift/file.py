@@ -74,6 +74,18 @@ def with_release(text: str, version: str, images: Mapping[str, str]) -> str:
     return _edited(text, edit)
 
 
+def with_images(text: str, settings: StackSettings, other: Callable[[str | None], str]) -> str:
+    """Return a stack file's text in which the stack, and each service that names one of its own, has another image."""
+
+    def edit(config: CommentedMap) -> None:
+        config[_key(config, "image")] = other(settings.image)
+        for name, service in settings.services.items():
+            if service.image is not None:
+                _block(_services(config, settings), name)["image"] = other(service.image)
+
+    return _edited(text, edit)
+
+
 def with_restore(text: str, settings: StackSettings, place: tuple[str, str], name: str, at: str) -> str:
     """Return a stack file's text that takes a database, a link of a service, back to a moment."""
     service, link = place

@@ -1,0 +1,159 @@
+"""The load of a rehearsal: a generator in a process of its own, steered and read from here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automation.errors import Exit, UserError
+from automation.rehearse.samples import Figures, Sample, figures
+
+CONNECTIONS = 64
+REQUEST_SECONDS = 30.0
+
+_ROOT = Path(__file__).resolve().parents[2]
+_RISE = (0.05, 0.1, 0.25, 0.5)
+_STEP_SECONDS = 2.0
+_STEPS_OF_A_RATE = 4
+"""How long a rate may take to become steady: processes start meanwhile."""
+_TIMES_LOWERED = 4
+_SLOW_SECONDS = 0.5
+"""A 95th percentile above this is no steady load: more comes than is answered, or something is still starting."""
+_ANSWERED = 0.9
+_LEFT_FREE = 0.7
+_LEAST = 1.0
+
+
+@dataclass
+class Load:
+    """Requests that are on their way at a rate."""
+
+    process: subprocess.Popen[str]
+    rate: float
+    samples: list[Sample] = field(default_factory=list[Sample])
+    _reader: threading.Thread | None = None
+
+    def read(self) -> None:
+        """Take what the generator tells until it ends."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.samples += [Sample(*row) for row in json.loads(line)]
+
+    def change(self, rate: float) -> None:
+        """Go on at another rate."""
+        self.rate = rate
+        self._say(f"rate {rate}")
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for the answers to what was sent."""
+        self._say("stop")
+        try:
+            self.process.wait(REQUEST_SECONDS * 2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        if self._reader is not None:
+            self._reader.join()
+
+    def go_on(self, seconds: float) -> None:
+        """Let the load be there for some time.
+
+        Raises:
+            UserError: the generator has ended.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, 0.2))
+
+    def check(self) -> None:
+        """See to it that requests are being sent.
+
+        Raises:
+            UserError: the generator has ended.
+        """
+        if self.process.poll() is not None:
+            raise UserError(
+                f"What sends the requests ended with code {self.process.returncode}.",
+                hint="What it said is above.",
+                code=Exit.FAILED,
+            )
+
+    def between(self, start: float, end: float) -> list[Sample]:
+        """Return the requests that were due in [start, end), seconds since 1970, as far as they have ended."""
+        return [one for one in list(self.samples) if start <= one.due < end]
+
+    def _say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.check()
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def sending(url: str, rate: float) -> Iterator[Load]:
+    """Send requests for as long as the block lasts."""
+    module = "automation.rehearse.generator"
+    options = ["--url", url, "--rate", str(rate), "--connections", str(CONNECTIONS), "--timeout", str(REQUEST_SECONDS)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *options],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # The terminal's Ctrl-C is for the command, which ends this one in order.
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    load = Load(process, rate)
+    load._reader = threading.Thread(target=load.read, daemon=True)  # noqa: SLF001 made together
+    load._reader.start()  # noqa: SLF001
+    try:
+        yield load
+    finally:
+        process.kill()
+        process.wait()
+        load._reader.join()  # noqa: SLF001
+        process.stdin.close()
+        process.stdout.close()
+
+
+def warm_up(load: Load, wanted: float, say: Callable[[str], None]) -> float:
+    """Raise the rate to what is wanted, or to what this machine carries; return the rate that it stays at.
+
+    The first requests to a function start it, and the first second of a load is no steady one.
+    """
+    for share in _RISE:
+        _step(load, max(_LEAST, wanted * share))
+    rate = wanted
+    for _ in range(_TIMES_LOWERED):
+        seen = [_step(load, rate)]
+        while _behind(seen[-1], rate) and len(seen) < _STEPS_OF_A_RATE:
+            seen.append(_step(load, rate))
+        if not _behind(seen[-1], rate):
+            return rate
+        carried = max(_LEAST, min(rate, seen[-1].rate) * _LEFT_FREE)
+        say(f"{rate:.0f} requests a second are more than this machine carries; going on with {carried:.0f}.")
+        # What is late is answered first.
+        _step(load, max(_LEAST, carried / 4))
+        rate = carried
+    load.change(rate)
+    return rate
+
+
+def _step(load: Load, rate: float) -> Figures:
+    load.change(rate)
+    start = time.time()
+    load.go_on(_STEP_SECONDS)
+    return figures(load.between(start, start + _STEP_SECONDS), _STEP_SECONDS)
+
+
+def _behind(seen: Figures, rate: float) -> bool:
+    return seen.rate < _ANSWERED * rate or seen.p95 is None or seen.p95 > _SLOW_SECONDS
