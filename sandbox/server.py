@@ -95,7 +95,7 @@ def add_to(server: grpc.Server, folder: Path, catalog: Path | None = None) -> Ac
     from sandbox.control.facts import Catalog  # noqa: PLC0415
     from sandbox.control.protos import provider_pb2_grpc  # noqa: PLC0415
     from sandbox.control.provider import Provider  # noqa: PLC0415
-    from sandbox.data.works import Works  # noqa: PLC0415
+    from sandbox.works import Works  # noqa: PLC0415
 
     account = Account(folder)
     # Programs run where this process does, so the code of what they deploy is here.

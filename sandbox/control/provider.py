@@ -17,11 +17,11 @@ from sandbox.control.check import Request as CheckedRequest
 from sandbox.control.check import check
 from sandbox.control.configuration import check_configuration, replaces_everything
 from sandbox.control.diff import Difference, diff
-from sandbox.control.errors import PartialFailure, Refusal
+from sandbox.control.errors import PartialFailure, Refusal, Unsettled
 from sandbox.control.facts import Catalog, ResourceType
 from sandbox.control.functions import invoke, not_provided
 from sandbox.control.hooks import hook_of
-from sandbox.control.messages import doing
+from sandbox.control.messages import Verb, doing
 from sandbox.control.names import Autonaming
 from sandbox.control.outputs import planned_create, planned_update, secret_paths
 from sandbox.control.protos import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -154,7 +154,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._account.transaction() as account:
             made = lifecycle.create(account, kind, scope, request.urn, news.values)
         try:
-            made = self._real(made)
+            made = self._real(made, kind, "create", news)
         except Refusal as refusal:
             with self._account.transaction() as account:
                 account.remove(made.key)
@@ -179,7 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 message = f"{doing(kind, 'update', request.id)}: couldn't find resource; run `pulumi refresh`"
                 raise Refusal(message)
             updated = lifecycle.update(account, kind, scope, found, news.values)
-        updated = self._real(updated)
+        updated = self._real(updated, kind, "update", news)
         strike_after(updated, news)
         return provider_pb2.UpdateResponse(properties=_state(kind, updated, news))
 
@@ -227,9 +227,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         del context
         return expand(request)
 
-    def _real(self, resource: Resource) -> Resource:
+    def _real(self, resource: Resource, kind: ResourceType, verb: Verb, known: Bag) -> Resource:
         """Make a resource real outside of any transaction: it may take minutes."""
-        added = self._works.changed(resource) if self._works is not None else {}
+        if self._works is None:
+            return resource
+        try:
+            return self._with(resource, self._works.changed(resource))
+        except Unsettled as problem:
+            left = self._with(resource, problem.outputs)
+            message = f"{doing(kind, verb, _name_of(resource.urn))}: {problem}"
+            raise PartialFailure(left.id, message, _state(kind, left, known)) from None
+
+    def _with(self, resource: Resource, added: Mapping[str, Value]) -> Resource:
         if not added:
             return resource
         resource = replace(resource, outputs={**resource.outputs, **added})

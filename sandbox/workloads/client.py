@@ -72,7 +72,7 @@ def settled(account: Path, urn: str) -> Outcome | None:
         answer = workloads.ask(known, "settled", _SETTLED_SECONDS, subject=urn)
     except (OSError, http.client.HTTPException):
         return Outcome(ok=False, reason=f"What runs the sandbox's workloads ended meanwhile; see {workloads.log}.")
-    return Outcome(answer["ok"], answer["reason"]) if answer else None
+    return Outcome(**answer) if answer else None
 
 
 def describe(account: Path) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +221,7 @@ class Supervisor:
             outcome = await self._ecs.settled(str(service.outputs["arn"])) if service else None
         else:
             outcome = await self._kubernetes.settled(urn)
-        return {} if outcome is None else {"ok": outcome.ok, "reason": outcome.reason}
+        return {} if outcome is None else asdict(outcome)
 
     async def _stopped(self, request: Request) -> dict[str, Any]:
         del request

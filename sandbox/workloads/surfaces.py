@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Outcome:
 
     ok: bool
     reason: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What is otherwise in the account now: a service that went back runs the task definition before."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sandbox.control.facts import Catalog
 from sandbox.control.provider import Provider
 from sandbox.control.wire import Value
 from sandbox.data import client, environment
-from sandbox.data.works import Works
+from sandbox.works import Works
 from tests.sandbox.conftest import Cloud, Made
 
 INSTANCE = "aws:rds/instance:Instance"

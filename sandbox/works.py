@@ -1,4 +1,4 @@
-"""What the control plane asks of the data services when something in the account has changed."""
+"""What the control plane asks of what really runs when something in the account has changed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.control.errors import Refusal
+from sandbox.control.errors import Refusal, Unsettled
 from sandbox.data import client
 from sandbox.data.errors import DataError
+from sandbox.workloads import client as workloads
 
 if TYPE_CHECKING:
     from sandbox.control.account import Account, Resource
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 _INSTANCE = "aws:rds/instance:Instance"
 _INVOCATION = "aws:lambda/invocation:Invocation"
 _FUNCTION = "aws:lambda/function:Function"
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+_SERVICE = "aws:ecs/service:Service"
 _MODULES = {"dynamodb", "pipes", "rds", "s3", "scheduler", "secretsmanager", "sns", "sqs"}
 
 
 class Works:
     """Makes real what needs more than a row in the account.
 
-    Only a database or a call of a function starts the services; what else they hold is brought about when they run.
+    Only a database or a call of a function starts the data services; what else they hold is brought about when they
+    run. What runs the workloads follows the account by itself; here is waited for what AWS and Helm would wait for.
     """
 
     def __init__(self, account: Account, checkout: Path) -> None:
@@ -35,9 +39,12 @@ class Works:
 
         Raises:
             Refusal: It did not work; the message says why.
+            Unsettled: It is there, and did not become steady.
 
         """
         try:
+            if _is_waited_for(resource):
+                return self._settle(resource)
             if resource.type == _INVOCATION:
                 return {"result": self._invoke(resource)}
             if resource.type == _INSTANCE:
@@ -57,6 +64,14 @@ class Works:
             self._told(kind)
         except DataError as problem:
             raise Refusal(str(problem)) from None
+
+    def _settle(self, resource: Resource) -> Mapping[str, Any]:
+        outcome = workloads.settled(self._folder, resource.urn)
+        if outcome is None:
+            return {}
+        if not outcome.ok:
+            raise Unsettled(outcome.reason, outcome.outputs)
+        return outcome.outputs
 
     def _told(self, kind: str) -> Mapping[str, Any] | None:
         package, _, rest = kind.partition(":")
@@ -84,3 +99,9 @@ class Works:
             message = f"Lambda function ({name}) returned error: ({outcome.payload}). Its log: {log}"
             raise DataError(message)
         return outcome.payload
+
+
+def _is_waited_for(resource: Resource) -> bool:
+    if resource.type == _SERVICE:
+        return bool(resource.outputs.get("waitForSteadyState"))
+    return resource.type == _RELEASE and not resource.outputs.get("skipAwait")
