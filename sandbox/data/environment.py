@@ -23,6 +23,8 @@ TYPES: Mapping[Compute, str] = {
     "fargate": "aws:ecs/taskDefinition:TaskDefinition",
     "eks": "kubernetes:helm.sh/v3:Release",
 }
+ENTRY_POINT = ("python3", "-m", "app")
+"""What an image of the app runs unless it is told something else."""
 _CLUSTER = "aws:eks/cluster:Cluster"
 _PROXY = "aws:rds/proxy:Proxy"
 _PROXY_TARGET = "aws:rds/proxyTarget:ProxyTarget"
@@ -74,7 +76,7 @@ def described(account: Path, resource: Resource) -> Workload:
         given = {str(key): str(value) for key, value in (values.get("env") or {}).items()}
         command = (values.get("worker") or {}).get("command") or values.get("args") or []
         environment = environment_of(account, given, region=_region_of_cluster(account, resource))
-        return Workload(resource, environment, _command(command))
+        return Workload(resource, environment, runnable(command))
     container = json.loads(outputs["containerDefinitions"])[0]
     given = {one["name"]: one["value"] for one in container.get("environment") or []}
     references = {one["name"]: one["valueFrom"] for one in container.get("secrets") or []}
@@ -85,7 +87,7 @@ def described(account: Path, resource: Resource) -> Workload:
         if (volumes.get(one["sourceVolume"]) or {}).get("efsVolumeConfiguration")
     }
     environment = environment_of(account, given, region=resource.region, mounts=mounts, references=references)
-    return Workload(resource, environment, _command([*container.get("entryPoint", []), *container.get("command", [])]))
+    return Workload(resource, environment, runnable([*container.get("entryPoint", []), *container.get("command", [])]))
 
 
 def environment_of(
@@ -200,8 +202,8 @@ def _value(endpoint: str, name: str, reference: str) -> str:
         raise DataError(message) from None
 
 
-def _command(words: Iterable[str]) -> tuple[str, ...]:
-    """Return a command that runs here: an image's Python is this one."""
+def runnable(words: Iterable[str]) -> tuple[str, ...]:
+    """Return a command of an image as one that runs here: an image's Python is this one."""
     words = tuple(words)
     return (sys.executable, *words[1:]) if words and re.fullmatch(r"python[\d.]*", words[0]) else words
 
