@@ -46,7 +46,7 @@ def brought_up(project: Project, ref: str, stacks: Sequence[str], console: Conso
 def _up(project: Project, stack: str, console: Console) -> None:
     """Bring one stack up; of one that fails, the preview shows too much, and why is on the console."""
     try:
-        with open_session(project, stack, Cloud.SANDBOX) as session:
+        with open_session(project, stack, Cloud.SANDBOX, runs=False) as session:
             operations.up(session, console)
     except UserError as error:
         console.print(f"The merge base's {stack} cannot be brought up: {error.message}", style="yellow")

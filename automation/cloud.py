@@ -53,6 +53,8 @@ class Session:
     """Where the AWS API is; AWS's own endpoints when unset."""
     state: State | None = None
     """Where the state is, when that is neither where the tracked files say nor the sandbox's own folder."""
+    account: Path | None = None
+    """Folder of the sandbox's account whose workloads are run on this machine; unset where none are."""
 
     def aws_client(self, service: str, region: str = "") -> Any:  # noqa: ANN401 boto3 has no types of its own
         """Return a boto3 client for a service, in the stack's region unless another is named."""
@@ -106,10 +108,13 @@ def choose_sandbox(cloud: Cloud | None, option: str) -> Cloud:
 
 
 @contextmanager
-def open_session(project: Project, stack: str, cloud: Cloud, state: State | None = None) -> Iterator[Session]:
+def open_session(
+    project: Project, stack: str, cloud: Cloud, state: State | None = None, *, runs: bool = True
+) -> Iterator[Session]:
     """Yield a session whose engine can reach its providers, and end what was started for it.
 
     The state is where the tracked files say, or in the sandbox a folder of its own, unless `state` names a place.
+    Where a stack is brought up for its plan only, `runs` is false and the sandbox runs nothing of it.
 
     Raises:
         UserError: the state cannot be reached, or what runs beside the engine did not start.
@@ -128,7 +133,8 @@ def open_session(project: Project, stack: str, cloud: Cloud, state: State | None
         ensure_stack(project, stack, cloud, state)
         ready = _ready(process)
         engine = Engine(binary, project.root, environment(project, stack, cloud, ready["port"], state))
-        yield Session(project, stack, cloud, engine, ready.get("endpoint"), state)
+        account = project.sandbox if runs and cloud is Cloud.SANDBOX else None
+        yield Session(project, stack, cloud, engine, ready.get("endpoint"), state, account)
 
 
 def environment(project: Project, stack: str, cloud: Cloud, port: int, state: State | None = None) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from automation import checkpoint, journal
+from automation import checkpoint, journal, workloads
 from automation.cloud import Session
 from automation.engine import Event, Outcome
 from automation.errors import Exit, UserError
@@ -18,6 +18,7 @@ from automation.locks import unlocked
 from automation.plan import COUNTED, Diagnostic, Plan
 from automation.plan.document import SCHEMA, plan_document
 from automation.progress import following
+from automation.workloads import Local
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Result:
     outputs: Mapping[str, object] = field(default_factory=dict)
     events: Sequence[Event] = ()
     """What the engine wrote, for those who read more out of a run than its plan."""
+    local: Local | None = None
+    """Where what runs on this machine is."""
 
     @property
     def ok(self) -> bool:
@@ -48,6 +51,7 @@ class Result:
             "ok": self.ok,
             "seconds": round(self.seconds, 2),
             "outputs": dict(self.outputs),
+            **({"local": asdict(self.local)} if self.local else {}),
         }
 
 
@@ -79,8 +83,10 @@ def up(
     """Bring a stack up, or of it only what the URNs in `targets` name, and read its outputs."""
     chosen = [argument for urn in targets for argument in ("--target", urn)]
     args = ("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []), *chosen)
-    result = _run(session, console, f"bringing up {session.stack}", *args, expected=expected)
+    with workloads.running(session):
+        result = _run(session, console, f"bringing up {session.stack}", *args, expected=expected)
     result.outputs = outputs(session) if result.ok else {}
+    result.local = workloads.local(session)
     return result
 
 
@@ -96,9 +102,11 @@ def drift(session: Session, console: Console) -> Result:
 
 def destroy(session: Session, console: Console) -> Result:
     """Delete everything in a stack that is not protected."""
-    return _run(
+    result = _run(
         session, console, f"destroying {session.stack}", "destroy", "--yes", "--skip-preview", "--exclude-protected"
     )
+    workloads.follow(session)
+    return result
 
 
 def outputs(session: Session) -> Mapping[str, object]:

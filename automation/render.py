@@ -14,6 +14,7 @@ from rich.text import Text
 from automation.markdown.escape import visible
 from automation.plan import Change, Diagnostic, Op, Plan
 from automation.plan.remarks import Gravity, Quoted, Remark, kind, noun, remarks
+from automation.workloads import Local
 
 _SIGN = {Op.CREATE: "+", Op.UPDATE: "~", Op.REPLACE: "±", Op.DELETE: "-", Op.SAME: " ", Op.READ: " "}
 _STYLE = {
@@ -57,6 +58,14 @@ def counts_line(counts: Mapping[str, int], *, past: bool = False) -> Text:
             line.append(", ")
     line.append(f"{counts.get(Op.SAME, 0)} unchanged", style="dim")
     return line
+
+
+def local_view(local: Local) -> RenderableType:
+    """Say where what runs on this machine is."""
+    fast = "" if local.speed == 1 else f" Waiting goes {local.speed:g} times faster than in AWS."
+    return Text.assemble(
+        ("It runs on this machine: ", "bold"), (local.url, "bold cyan"), f"\nWhat it does shows {local.page}.{fast}"
+    )
 
 
 def outputs_view(outputs: Mapping[str, object]) -> RenderableType:

@@ -24,6 +24,7 @@ from sandbox.control.account import Account, Resource, reset
 from sandbox.control.errors import AccountError, Refusal
 from sandbox.data import client as data_services
 from sandbox.data.errors import DataError
+from sandbox.workloads import client as workloads
 
 sandbox = typer.Typer(no_args_is_help=True, help="Look into the sandbox's account, and disturb it on purpose.")
 fault = typer.Typer(no_args_is_help=True, help="Faults on request: what goes wrong, where, and at which call.")
@@ -70,10 +71,10 @@ def env(
 
 @sandbox.command()
 def stop() -> None:
-    """Stop what `sandbox env` left running, and the data services; the account and all data stay."""
+    """Stop all that runs: workloads, data services, what `sandbox env` left; the account and all data stay."""
     with _explained():
         project = find_project()
-        stopped = [background.stop(project), data_services.stop(project.sandbox)]
+        stopped = [background.stop(project), workloads.stop(project.sandbox), data_services.stop(project.sandbox)]
     typer.echo("Stopped." if any(stopped) else "Nothing was running.")
 
 
@@ -131,8 +132,10 @@ def reset_account(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not 
         if not yes and not typer.confirm("Forget everything in the sandbox, of all stacks?"):
             raise UserError("Nothing was changed.", code=Exit.DONE)
         background.stop(project)
+        workloads.stop(project.sandbox)
         data_services.stop(project.sandbox)
-        shutil.rmtree(project.sandbox / "data", ignore_errors=True)
+        for name in ("data", "workloads"):
+            shutil.rmtree(project.sandbox / name, ignore_errors=True)
         aside = reset(project.sandbox)
         _forget_states(project)
     typer.echo("The sandbox is empty." + (f" The damaged file is now {aside}." if aside else ""))

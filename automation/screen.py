@@ -57,6 +57,8 @@ class Screen:
             self.console.print(Text.assemble((f"{session.stack}: done in {length}: ", "bold green"), counts))
             if result.outputs:
                 self.console.print(render.outputs_view(result.outputs), soft_wrap=True)
+            if result.local:
+                self.console.print(render.local_view(result.local), soft_wrap=True)
             return
         ending = "interrupted" if result.code is Exit.INTERRUPTED else "failed"
         self.console.print(render.diagnostics_view(result.plan.errors()), soft_wrap=True)

@@ -21,6 +21,7 @@ from sandbox.data.errors import DataError
 _ANSWER_SECONDS = 600
 _START_SECONDS = 120
 _STOP_SECONDS = 30
+_PAUSE = 0.02
 _ROOT = Path(__file__).parent.parent
 
 
@@ -52,6 +53,12 @@ class Background:
             return known
         return None
 
+    def awaited(self) -> Address | None:
+        """Return where it is, when it answers or is about to."""
+        while (known := self.running()) is None and self.folder.is_dir() and is_held(self.folder):
+            time.sleep(_PAUSE)
+        return known
+
     def begin(self, arguments: Sequence[str] = ()) -> Address:
         """Start it, unless another command is about to, and wait until it answers.
 
@@ -71,7 +78,7 @@ class Background:
         while time.monotonic() < deadline and is_held(self.folder):
             if (known := self.running()) is not None:
                 return known
-            time.sleep(0.02)
+            time.sleep(_PAUSE)
         said = self.log.read_bytes()[began:].decode(errors="replace").strip()
         message = f"The sandbox's {self.title} did not start. {said[-500:]} The whole log: {self.log}"
         raise DataError(message)
@@ -120,7 +127,7 @@ class Background:
 def _wait(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while not done() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(_PAUSE)
 
 
 def _lives(pid: int) -> bool:

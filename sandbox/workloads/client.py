@@ -65,7 +65,7 @@ def settled(account: Path, urn: str) -> Outcome | None:
 
     """
     workloads = _workloads(account)
-    known = workloads.running()
+    known = workloads.awaited()
     if known is None:
         return None
     try:

@@ -66,7 +66,9 @@ class Workspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "140", "CI": "", **self.env}
+        # Most journeys are about plans and state; those about what runs say so.
+        silent = {"MODESHIFT_SANDBOX_WORKLOADS": "off"}
+        return {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "140", "CI": "", **silent, **self.env}
 
     def edit(self, stack: str, **settings: object) -> None:
         """Set keys of a stack file; `None` removes one."""
