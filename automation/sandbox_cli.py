@@ -25,6 +25,7 @@ from sandbox.control.errors import AccountError, Refusal
 from sandbox.data import client as data_services
 from sandbox.data.errors import DataError
 from sandbox.workloads import client as workloads
+from sandbox.workloads import faults as run_faults
 
 sandbox = typer.Typer(no_args_is_help=True, help="Look into the sandbox's account, and disturb it on purpose.")
 fault = typer.Typer(no_args_is_help=True, help="Faults on request: what goes wrong, where, and at which call.")
@@ -156,6 +157,18 @@ def add_fault(
     typer.echo(f"Fault {rule.number}: {rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}.")
 
 
+@fault.command("run")
+def disturb(
+    kind: Annotated[str, typer.Argument(help=" | ".join(run_faults.KINDS))],
+    subject: Annotated[str, typer.Argument(help="As in 'dev-users*', or a zone, or an AWS service such as dynamodb.")],
+    seconds: Annotated[float, typer.Option(min=0, help="How late, for delay.")] = 1,
+) -> None:
+    """Disturb what runs: kill a process, let a zone fail, be late, throttle calls, let credentials expire."""
+    with _account() as account:
+        rule = run_faults.ask(account, kind, subject, seconds)
+    typer.echo(f"Fault {rule.number}: {run_faults.words(rule)}. Undo it: modeshift sandbox fault clear {rule.number}")
+
+
 @fault.command("health")
 def set_health(
     state: Annotated[str, typer.Argument(help=" | ".join(signals.STATES))],
@@ -189,16 +202,26 @@ def list_faults(as_json: Json = False) -> None:
         _document([vars(rule) for rule in rules])
         return
     for rule in rules:
-        said = signals.words(rule) or f"{rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}"
+        said = (
+            signals.words(rule)
+            or run_faults.words(rule)
+            or f"{rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}"
+        )
         typer.echo(f"{rule.number}  {said}, seen {rule.seen}")
 
 
 @fault.command("clear")
-def clear_faults() -> None:
-    """Remove every fault."""
+def clear_faults(
+    number: Annotated[int | None, typer.Argument(help="As `list` says; every fault when left out.")] = None,
+) -> None:
+    """Undo a fault, or all of them."""
     with _account() as account:
-        faults.clear(account)
-    typer.echo("No faults.")
+        gone = faults.clear(account, number)
+        left = len(faults.rules(account))
+    if number is not None and not gone:
+        with _explained():
+            raise UserError(f"There is no fault {number}.", hint="modeshift sandbox fault list")
+    typer.echo(f"{left} faults are left." if left else "No faults.")
 
 
 @contextmanager

@@ -68,10 +68,11 @@ def count(account: Account, rule: Rule) -> None:
         connection.execute("UPDATE faults SET seen = seen + 1 WHERE number = ?", (rule.number,))
 
 
-def clear(account: Account) -> None:
-    """Remove every rule."""
+def clear(account: Account, number: int | None = None) -> int:
+    """Remove the rule with a number, or every one; return how many there were."""
     with account.store.transaction() as connection:
-        connection.execute("DELETE FROM faults")
+        chosen = ("DELETE FROM faults", ()) if number is None else ("DELETE FROM faults WHERE number = ?", (number,))
+        return connection.execute(*chosen).rowcount
 
 
 def due(account: Account, kind: str, operation: Operation) -> Rule | None:

@@ -27,6 +27,7 @@ from sandbox.control.store import FILE_NAME
 from sandbox.data import mirror
 from sandbox.data.aws import Services
 from sandbox.data.databases import INSTANCE, Databases, Passwords
+from sandbox.data.disturbance import Disturbance
 from sandbox.data.feeds import PIPE, SCHEDULE, Feeds
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Daemon:
         self._due = 0.0
         self._problems: dict[str, str] = {}
         self._clock = _clock(speed)
+        self._disturbance = Disturbance(account)
 
     def run(self) -> None:
         """Serve until told to stop, or until the account has gone or has nothing left to serve."""
@@ -150,7 +152,8 @@ class Daemon:
     def _control(self, environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes] | None:
         path: str = environ.get("PATH_INFO", "")
         if not path.startswith(CONTROL):
-            return self._rotation(environ, respond)
+            disturbed = self._disturbance.answer(environ, respond)
+            return self._rotation(environ, respond) if disturbed is None else disturbed
         if not hmac.compare_digest(environ.get(TOKEN_HEADER, ""), self._token):
             return _reply(respond, "403 Forbidden", {"problem": "This is for the sandbox's own commands."})
         name = path.removeprefix(CONTROL)

@@ -65,17 +65,18 @@ def workload(account: Path, name: str, compute: Compute) -> Workload:
 def described(account: Path, resource: Resource) -> Workload:
     """Return what a function, a task definition or a release of a chart does."""
     outputs: dict[str, Any] = resource.outputs
+    owner = resource.urn.rsplit("::", 1)[-1]
     if resource.type == TYPES["lambda"]:
         given = (outputs.get("environment") or {}).get("variables") or {}
         image = (outputs.get("imageConfig") or {}).get("commands") or [""]
         mounts = {str(one["localMountPath"]): str(one["arn"]) for one in _listed(outputs.get("fileSystemConfig"))}
-        environment = environment_of(account, given, region=resource.region, mounts=mounts)
+        environment = environment_of(account, given, region=resource.region, mounts=mounts, owner=owner)
         return Workload(resource, environment, handler=outputs.get("handler") or image[0])
     if resource.type == TYPES["eks"]:
         values = {**(outputs.get("values") or {})}
         given = {str(key): str(value) for key, value in (values.get("env") or {}).items()}
         command = (values.get("worker") or {}).get("command") or values.get("args") or []
-        environment = environment_of(account, given, region=_region_of_cluster(account, resource))
+        environment = environment_of(account, given, region=_region_of_cluster(account, resource), owner=owner)
         return Workload(resource, environment, runnable(command))
     container = json.loads(outputs["containerDefinitions"])[0]
     given = {one["name"]: one["value"] for one in container.get("environment") or []}
@@ -86,7 +87,9 @@ def described(account: Path, resource: Resource) -> Workload:
         for one in container.get("mountPoints") or []
         if (volumes.get(one["sourceVolume"]) or {}).get("efsVolumeConfiguration")
     }
-    environment = environment_of(account, given, region=resource.region, mounts=mounts, references=references)
+    environment = environment_of(
+        account, given, region=resource.region, mounts=mounts, references=references, owner=owner
+    )
     return Workload(resource, environment, runnable([*container.get("entryPoint", []), *container.get("command", [])]))
 
 
@@ -97,6 +100,7 @@ def environment_of(
     region: str = "",
     mounts: Mapping[str, str] | None = None,
     references: Mapping[str, str] | None = None,
+    owner: str = "sandbox",
 ) -> dict[str, str]:
     """Return an environment under which the same code finds the sandbox's data services.
 
@@ -109,6 +113,7 @@ def environment_of(
         region: Where it runs; what `given` says of it, else us-east-1.
         mounts: File systems, or access points, by the path where they are.
         references: Secrets whose values the platform puts into variables, as task definitions name them.
+        owner: Who signs calls of AWS with it.
 
     Raises:
         DataError: The services do not run, or a secret has no value.
@@ -125,7 +130,7 @@ def environment_of(
         folder.mkdir(parents=True, exist_ok=True)
         local = {name: str(folder) if value == path else value for name, value in local.items()}
     local |= {
-        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_ACCESS_KEY_ID": owner,
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": services["endpoint"],

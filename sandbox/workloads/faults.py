@@ -40,6 +40,19 @@ def ask(account: Account, kind: str, subject: str, seconds: float = 0) -> faults
     return faults.insert(account, faults.Rule(subject, OPERATION, kind, nth=0, seconds=seconds))
 
 
+def words(rule: faults.Rule) -> str:
+    """Say what a fault does; nothing for one that is not about what runs."""
+    if rule.operation != OPERATION:
+        return ""
+    return {
+        "kill": f"one process of {rule.type} is killed",
+        "zone": f"the zone {rule.type} has failed",
+        "delay": f"{rule.type} answers {rule.seconds:g} s late",
+        "throttle": f"calls of {rule.type} are refused as too many",
+        "credentials": f"the credentials of {rule.type} have expired",
+    }[rule.kind]
+
+
 class Faults:
     """The faults that hold now; `read` them again when the account has changed."""
 
