@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -23,6 +24,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _SECONDS = 1.0
 _ALIVE_SECONDS = 15.0
 _STREAMS = 32
@@ -53,19 +55,12 @@ class Page:
             return _refused(HTTPStatus.FORBIDDEN, "This page is for this machine: open it at 127.0.0.1.")
         if request.method not in {"GET", "HEAD"}:
             return _refused(HTTPStatus.METHOD_NOT_ALLOWED, "This page only shows.", {"Allow": "GET, HEAD"})
-        if request.path == "/state.json":
-            since = request.query.get("since", "0")
-            return _json(state(self._view, int(since) if since.isdecimal() and len(since) < 16 else 0))  # noqa: PLR2004
         if request.path == "/live":
             return await self._live(request)
-        found = _files().get("index.html" if request.path == "/" else request.path.removeprefix("/"))
-        if found is None:
-            return _refused(HTTPStatus.NOT_FOUND, "The page has no such file.")
-        content, kind, tag = found
-        headers = {**_HEADERS, "Cache-Control": "no-cache", "ETag": tag}
-        if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return web.Response(body=content, headers={**headers, "Content-Type": kind})
+        if request.path == "/state.json":
+            since = request.query.get("since", "")
+            return _json(state(self._view, int(since) if _NUMBER.fullmatch(since) else None))
+        return _file(request)
 
     async def close(self) -> None:
         """End the open streams."""
@@ -118,6 +113,17 @@ def _files() -> dict[str, tuple[bytes, str, str]]:
         name: (content, _TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
         for name, (content, suffix) in found.items()
     }
+
+
+def _file(request: web.BaseRequest) -> web.Response:
+    found = _files().get("index.html" if request.path == "/" else request.path.removeprefix("/"))
+    if found is None:
+        return _refused(HTTPStatus.NOT_FOUND, "The page has no such file.")
+    content, kind, tag = found
+    headers = {**_HEADERS, "Cache-Control": "no-cache", "ETag": tag}
+    if request.headers.get("If-None-Match") == tag:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return web.Response(body=content, headers={**headers, "Content-Type": kind})
 
 
 def _json(document: Mapping[str, Any]) -> web.Response:
