@@ -37,9 +37,10 @@ class BrokenError(UpstreamError):
 
 
 class Client:
-    """Keeps connections open to what is asked often."""
+    """Keeps connections open to what is asked often, if it `keeps` them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: bool = True) -> None:
+        self._keeps = keeps
         self._sessions: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request, host: str, port: int, *, connect: float = 10, idle: float = 60) -> Response:
@@ -59,16 +60,20 @@ class Client:
         headers = CIMultiDict(end_to_end(request.headers))
         # The server that took the request has already told its client to go on.
         headers.popall("Expect", None)
+        upload = _Upload(request)
         try:
             answer = await self._session().request(
                 request.method,
                 URL(f"http://{host}:{port}{request.target}", encoded=True),
                 headers=headers,
-                data=_body(request, headers),
+                data=_body(request, headers, upload),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=idle),
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
+            if upload.problem is not None:
+                # Not the server's fault: whoever took the request knows what to make of it.
+                raise upload.problem from None
             raise _told(problem) from problem
         passed = [(_text(name), _text(value)) for name, value in answer.raw_headers]
         response = Response(answer.status, end_to_end(passed), _Answer(answer), answer.reason or "")
@@ -91,7 +96,7 @@ class Client:
     def _session(self) -> aiohttp.ClientSession:
         if self._sessions is None:
             self._sessions = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -101,6 +106,11 @@ class Client:
             # Who is behind sees every request once; a load balancer tries none again.
             self._sessions._retry_connection = False  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return self._sessions
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        if self._keeps:
+            return aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS)
+        return aiohttp.TCPConnector(limit=0, force_close=True)
 
 
 class _Answer:
@@ -118,22 +128,35 @@ class _Answer:
         self._answer.close()
 
 
-def _body(request: Request, headers: CIMultiDict[str]) -> Any:  # noqa: ANN401 - aiohttp takes many kinds
+def _body(request: Request, headers: CIMultiDict[str], upload: _Upload) -> Any:  # noqa: ANN401 - aiohttp takes many kinds
     if request.stream is not None:
-        return _pieces(request)
+        return upload.pieces()
     if len(request.body) > _WHOLE:
         headers["Content-Length"] = str(len(request.body))
-        return _pieces(request)
+        return upload.pieces()
     # Without a body, a length that was said is said again.
     return request.body or (b"" if "Content-Length" in headers else None)
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    for start in range(0, len(request.body), _WHOLE):
-        yield request.body[start : start + _WHOLE]
-    if request.stream is not None:
-        async for piece in request.stream:
-            yield piece
+class _Upload:
+    """The body of a request while it is passed on; it keeps what went wrong on the way from the client."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.problem: Exception | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        body = self._request.body
+        for start in range(0, len(body), _WHOLE):
+            yield body[start : start + _WHOLE]
+        if self._request.stream is None:
+            return
+        try:
+            async for piece in self._request.stream:
+                yield piece
+        except Exception as problem:
+            self.problem = problem
+            raise
 
 
 def _told(problem: Exception) -> UpstreamError:

@@ -184,24 +184,27 @@ class _Body:
     def __init__(self, raw: web.BaseRequest, limits: Limits) -> None:
         self._raw = raw
         self._limits = limits
+        self._waits = raw.headers.get("Expect", "").lower() == "100-continue"
+        self._passed = 0
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        content = self._raw.content
-        if self._raw.headers.get("Expect", "").lower() == "100-continue" and self._raw.transport is not None:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._waits and self._raw.transport is not None:
+            self._waits = False
             self._raw.transport.write(_CONTINUE)
-        passed = 0
-        while True:
-            try:
-                async with asyncio.timeout(self._limits.idle):
-                    piece = await content.readany()
-            except TimeoutError:
-                raise _SlowError from None
-            if not piece:
-                return
-            passed += len(piece)
-            if self._limits.body is not None and passed > self._limits.body:
-                raise TooLargeError
-            yield piece
+        try:
+            async with asyncio.timeout(self._limits.idle):
+                piece = await self._raw.content.readany()
+        except TimeoutError:
+            raise _SlowError from None
+        if not piece:
+            raise StopAsyncIteration
+        self._passed += len(piece)
+        if self._limits.body is not None and self._passed > self._limits.body:
+            raise TooLargeError
+        return piece
 
     async def aclose(self) -> None:
         """Leave the rest to the connection, which ends with it."""

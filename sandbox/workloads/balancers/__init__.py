@@ -1,0 +1,1 @@
+"""Application load balancers: listeners, rules, target groups, and whether targets are healthy."""
