@@ -1,0 +1,1 @@
+"""Application Auto Scaling and the alarms of CloudWatch, from what is measured."""
