@@ -18,13 +18,12 @@ class Rates:
         self._metrics = metrics
         # The second that is under way has not seen all of its requests.
         self._end = int(now)
+        self._known = {(space, name, frozenset(pairs.items())) for space, name, pairs in metrics.names()}
 
     def of(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> float | None:
         """Return how often a second something was counted; None where nothing ever was."""
-        if not any(dimensions.values()):
+        if (namespace, name, frozenset(dimensions.items())) not in self._known:
             return None
         start = self._end - WINDOW
-        points = self._metrics.statistics(namespace, name, dimensions, start, self._end, 1, "Sum")
-        if not points and not self._metrics.statistics(namespace, name, dimensions, 0, self._end, 3600, "Sum"):
-            return None
+        points = self._metrics.statistics(namespace, name, dimensions, start, self._end, period=1, stat="Sum")
         return round(sum(value for _, value in points) / WINDOW, 2)
