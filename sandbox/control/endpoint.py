@@ -1,289 +1,119 @@
-"""The part of AWS's own API that operator commands use, over HTTP, answered from the account.
+"""The part of AWS's own API that operator commands use, over HTTP.
 
-Serves the tagging API's GetResources, the integrations and routes of an HTTP API, the mappings of its domain, the
-aliases of a function, the Pod Identity associations of a cluster, the addresses of a file system, the route tables
-and rules of EC2, images of a registry, the backups of databases, and what `signals.py` says of target groups; any other
-call is refused by name.
+Calls about what exists are answered from the account (`calls.py`); those about something that runs are handed on to it
+(`relay.py`). Any other call is refused by name.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from sandbox.control import faults, signals
-from sandbox.control.account import Account, Resource
-from sandbox.control.regions import partition
-from sandbox.control.scope import ACCOUNT_ID
-from sandbox.data import backups
+from sandbox.control import calls, signals
+from sandbox.control.account import Account
+from sandbox.control.relay import relay
+from sandbox.data.errors import DataError
 
-_IMAGE = "aws:ecr/image:Image"
-_NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
-_RULES = frozenset(
-    [
-        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-    ]
-)
-_ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-_EC2 = "http://ec2.amazonaws.com/doc/2016-11-15/"
 _XML = "text/xml"
 _JSON = "application/x-amz-json-1.1"
-_NO_GROUP = (
-    "<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code>"
-    "<Message>One or more target groups not found</Message></Error></ErrorResponse>"
-)
-
-
-@dataclass(frozen=True)
-class _List:
-    """A REST call that lists what belongs to something: its path, the type, and the members of each item.
-
-    What it belongs to is in the path, or where `query` names it.
-    """
-
-    path: str
-    token: str
-    owner: str
-    wrapper: str
-    members: Mapping[str, str]
-    query: str = ""
-
-
-_LISTS = (
-    _List(
-        "/restapis/([^/]+)/deployments",
-        "aws:apigateway/deployment:Deployment",
-        "restApi",
-        "item",
-        {"id": "id", "createdDate": "createdDate"},
-    ),
-    _List(
-        "/v2/apis/([^/]+)/integrations",
-        "aws:apigatewayv2/integration:Integration",
-        "apiId",
-        "items",
-        {"integrationId": "id", "integrationUri": "integrationUri", "integrationType": "integrationType"},
-    ),
-    _List(
-        "/v2/apis/([^/]+)/routes",
-        "aws:apigatewayv2/route:Route",
-        "apiId",
-        "items",
-        {"routeId": "id", "routeKey": "routeKey", "target": "target"},
-    ),
-    _List(
-        "/v2/domainnames/([^/]+)/apimappings",
-        "aws:apigatewayv2/apiMapping:ApiMapping",
-        "domainName",
-        "items",
-        {"apiMappingId": "id", "apiId": "apiId", "apiMappingKey": "apiMappingKey", "stage": "stage"},
-    ),
-    _List(
-        "/clusters/([^/]+)/pod-identity-associations",
-        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-        "clusterName",
-        "associations",
-        {"associationId": "associationId", "namespace": "namespace", "serviceAccount": "serviceAccount"},
-    ),
-    _List(
-        "/2015-03-31/functions/([^/]+)/aliases",
-        "aws:lambda/alias:Alias",
-        "functionName",
-        "Aliases",
-        {"AliasArn": "arn", "Name": "name", "FunctionVersion": "functionVersion"},
-    ),
-    _List(
-        "/2015-02-01/mount-targets",
-        "aws:efs/mountTarget:MountTarget",
-        "fileSystemId",
-        "MountTargets",
-        {"MountTargetId": "id", "FileSystemId": "fileSystemId", "SubnetId": "subnetId"},
-        query="FileSystemId",
-    ),
-)
-
-Document = dict[str, object]
 
 
 def endpoint(account: Account) -> ThreadingHTTPServer:
     """Return a server on a free port of the loopback interface, not yet started."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            """Answer the REST calls."""
-            path, _, query = self.path.partition("?")
-            answer = next((answer for each in _LISTS if (answer := _listed(account, each, path, query))), None)
-            if answer is None:
-                self._refuse(path)
-            else:
-                self._send(answer)
-
-        def do_POST(self) -> None:
-            """Answer the calls that name their action in the request."""
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            target = self.headers.get("X-Amz-Target", "")
-            form = {name: values[0] for name, values in parse_qs(body).items()} if not target else {}
-            if target in _JSON_CALLS:
-                answer = _JSON_CALLS[target](account, json.loads(body))
-                self._send(answer, HTTPStatus.BAD_REQUEST if "__type" in answer else HTTPStatus.OK)
-            elif (found := _in_xml(account, form)) is not None:
-                self._reply(found[0], _XML, found[1])
-            else:
-                action = form.get("Action")
-                self._refuse(target or action or self.path, as_xml=bool(action))
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
-            """Say nothing: requests may carry signatures."""
-
-        def _refuse(self, call: str, *, as_xml: bool = False) -> None:
-            self._reply(HTTPStatus.BAD_REQUEST, *_refusal(call, as_xml=as_xml))
-
-        def _send(self, document: Document, status: HTTPStatus = HTTPStatus.OK) -> None:
-            self._reply(status, _JSON, json.dumps(document))
-
-        def _reply(self, status: HTTPStatus, kind: str, text: str) -> None:
-            payload = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"account": account})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     return server
 
 
-def _in_xml(account: Account, form: Mapping[str, str]) -> tuple[HTTPStatus, str] | None:
-    """Answer a call that comes as a form; None when it is not served."""
-    action = form.get("Action", "")
-    if action == "DescribeTargetHealth":
-        text = signals.describe_target_health(account, form)
-        return (HTTPStatus.OK, text) if text else (HTTPStatus.BAD_REQUEST, _NO_GROUP)
-    if action == backups.CALL:
-        return backups.describe_automated_backups(account.store.path.parent, form)
-    if action not in _QUERIES:
-        return None
-    answer = _QUERIES[action](account, _filters(form))
-    return HTTPStatus.OK, f'<{action}Response xmlns="{_EC2}">{answer}</{action}Response>'
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    account: Account
+
+    def do_GET(self) -> None:
+        """Answer the REST calls that read."""
+        path, _, query = self.path.partition("?")
+        answer = calls.listed(self.account, path, query)
+        if answer is not None:
+            self._send(answer)
+        elif not self._relayed(b""):
+            self._refuse(path)
+
+    def do_PUT(self) -> None:
+        """Hand on the REST calls that write."""
+        if not self._relayed(self._body()):
+            self._refuse(self.path.partition("?")[0])
+
+    def do_DELETE(self) -> None:
+        """Hand on the REST calls that delete."""
+        self.do_PUT()
+
+    def do_POST(self) -> None:
+        """Answer the calls that name their action in the request."""
+        body = self._body()
+        target = self.headers.get("X-Amz-Target", "")
+        form = {} if target else {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        request = json.loads(body) if target in calls.JSON_CALLS else {}
+        # What is measured counts, unless somebody has said what it shall be.
+        measured = form.get("Action") == calls.HEALTH or target == calls.METRICS
+        if measured and not signals.speak_of(self.account, form or request) and self._relayed(body):
+            return
+        if target in calls.JSON_CALLS:
+            answer = calls.JSON_CALLS[target](self.account, request)
+            self._send(answer, HTTPStatus.BAD_REQUEST if "__type" in answer else HTTPStatus.OK)
+        elif (found := calls.in_xml(self.account, form)) is not None:
+            self._reply(found[0], _XML, found[1])
+        elif not self._relayed(body):
+            action = form.get("Action")
+            self._refuse(target or action or self.path, as_xml=bool(action))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
+        """Say nothing: requests may carry signatures."""
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _relayed(self, body: bytes) -> bool:
+        """Send what the account's own processes answer, if they know the call."""
+        try:
+            answer = relay(self.account.store.path.parent, self.command, self.path, dict(self.headers), body)
+        except DataError as problem:
+            failed = {"__type": "ServiceUnavailableException", "message": str(problem)}
+            self._send(failed, HTTPStatus.SERVICE_UNAVAILABLE)
+            return True
+        if answer is None:
+            return False
+        self.send_response(answer.status)
+        for name, value in (*answer.headers, ("Content-Length", str(len(answer.body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)
+        return True
+
+    def _refuse(self, call: str, *, as_xml: bool = False) -> None:
+        self._reply(HTTPStatus.BAD_REQUEST, *_refusal(call, as_xml=as_xml))
+
+    def _send(self, document: calls.Document, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self._reply(status, _JSON, json.dumps(document))
+
+    def _reply(self, status: HTTPStatus, kind: str, text: str) -> None:
+        payload = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
 
 
 def _refusal(call: str, *, as_xml: bool) -> tuple[str, str]:
-    message = f"The sandbox does not answer {call}; it serves the calls that modeshift's commands make."
+    message = (
+        f"The sandbox does not answer {call}: it serves the calls that modeshift's commands make, and those about what "
+        "runs only while it runs."
+    )
     if as_xml:
         error = f"<Error><Code>InvalidAction</Code><Message>{escape(message)}</Message></Error>"
         return _XML, f"<Response><Errors>{error}</Errors></Response>"
     return _JSON, json.dumps({"__type": "UnknownOperationException", "message": message})
-
-
-def _tagged(account: Account, request: Mapping[str, list[str] | list[dict[str, object]]]) -> Document:
-    types = request.get("ResourceTypeFilters") or []
-    filters = {str(each["Key"]): each.get("Values") or [] for each in request.get("TagFilters") or []}  # type: ignore[index]
-    found: list[Document] = []
-    for resource in account.list_resources():
-        arn, tags = resource.outputs.get("arn") or _unsaid_arn(resource), resource.outputs.get("tagsAll")
-        if not isinstance(arn, str) or not isinstance(tags, dict) or (types and _type_of(arn) not in types):
-            continue
-        if all(key in tags and (not values or tags[key] in values) for key, values in filters.items()):  # type: ignore[operator]
-            pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-            found.append({"ResourceARN": arn, "Tags": pairs})
-    return {"PaginationToken": "", "ResourceTagMappingList": found}
-
-
-def _images(account: Account, request: Mapping[str, list[Document]]) -> Document:
-    """Answer for images that nobody pushes here: each is there, unless a fault on reading images says otherwise."""
-    wanted = request.get("imageIds") or []
-    if faults.due(account, _IMAGE, "read") is not None:
-        missing = f"The image with imageId {wanted} does not exist within the repository"
-        return {"__type": "ImageNotFoundException", "message": missing}
-    return {"imageDetails": [{"repositoryName": request["repositoryName"], **image} for image in wanted]}
-
-
-def _unsaid_arn(resource: Resource) -> str | None:
-    """Return the ARN of what has one that the provider does not tell."""
-    if resource.type != _NAT_GATEWAY:
-        return None
-    return f"arn:{partition(resource.region)}:ec2:{resource.region}:{ACCOUNT_ID}:natgateway/{resource.id}"
-
-
-def _type_of(arn: str) -> str:
-    """Return how the tagging API calls the type of an ARN: `ec2:vpc`."""
-    _, _, service, _, _, resource = arn.split(":", 5)
-    return f"{service}:{re.split('[/:]', resource.lstrip('/'), maxsplit=1)[0]}"
-
-
-def _listed(account: Account, kind: _List, path: str, query: str) -> Document | None:
-    found = re.fullmatch(kind.path, path)
-    if found is None:
-        return None
-    named = parse_qs(query).get(kind.query, [""])[0] if kind.query else unquote(found[1])
-    # A function may be given by name or by ARN.
-    owner = named.rsplit(":", 1)[-1]
-    items: list[Document] = []
-    for resource in account.list_resources():
-        if resource.type == kind.token and str(resource.inputs.get(kind.owner)).rsplit(":", 1)[-1] == owner:
-            values = {"id": resource.id, **resource.outputs}
-            items.append({member: values[name] for member, name in kind.members.items() if values.get(name)})
-    return {kind.wrapper: items}
-
-
-def _filters(form: Mapping[str, str]) -> dict[str, set[str]]:
-    """Return the filters of an EC2 call, which come as `Filter.1.Name` and `Filter.1.Value.1`."""
-    names = {key.split(".")[1]: value for key, value in form.items() if re.fullmatch(r"Filter\.\d+\.Name", key)}
-    return {
-        name: {value for key, value in form.items() if key.startswith(f"Filter.{number}.Value.")}
-        for number, name in names.items()
-    }
-
-
-def _route_tables(account: Account, filters: Mapping[str, set[str]]) -> str:
-    subnets = filters.get("association.subnet-id")
-    tables: dict[str, list[str]] = {}
-    for resource in account.list_resources():
-        if resource.type == _ASSOCIATION and (subnets is None or resource.inputs.get("subnetId") in subnets):
-            table = str(resource.inputs.get("routeTableId"))
-            fields = {"routeTableAssociationId": resource.id, "routeTableId": table}
-            tables.setdefault(table, []).append(_item(fields | {"subnetId": resource.inputs.get("subnetId")}))
-    items = [
-        _item({"routeTableId": table}, f"<associationSet>{''.join(associations)}</associationSet>")
-        for table, associations in tables.items()
-    ]
-    return f"<routeTableSet>{''.join(items)}</routeTableSet>"
-
-
-def _rules(account: Account, filters: Mapping[str, set[str]]) -> str:
-    groups = filters.get("group-id")
-    items: list[str] = []
-    for resource in account.list_resources():
-        if resource.type in _RULES and (groups is None or resource.inputs.get("securityGroupId") in groups):
-            tags = resource.outputs.get("tagsAll")
-            pairs = (
-                [_item({"key": key, "value": value}) for key, value in tags.items()] if isinstance(tags, dict) else []
-            )
-            fields = {"securityGroupRuleId": resource.id, "groupId": resource.inputs.get("securityGroupId")}
-            egress = "true" if "Egress" in resource.type else "false"
-            items.append(_item(fields | {"isEgress": egress}, f"<tagSet>{''.join(pairs)}</tagSet>"))
-    return f"<securityGroupRuleSet>{''.join(items)}</securityGroupRuleSet>"
-
-
-def _item(fields: Mapping[str, object], more: str = "") -> str:
-    return (
-        "<item>" + "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in fields.items()) + f"{more}</item>"
-    )
-
-
-_QUERIES = {"DescribeRouteTables": _route_tables, "DescribeSecurityGroupRules": _rules}
-_JSON_CALLS = {
-    "AmazonEC2ContainerRegistry_V20150921.DescribeImages": _images,
-    "GraniteServiceVersion20100801.GetMetricData": signals.metric_data,
-    "ResourceGroupsTaggingAPI_20170126.GetResources": _tagged,
-}

@@ -71,6 +71,18 @@ def words(rule: faults.Rule) -> str:
     return f"{rule.type} gets {traffic.requests} requests a minute, {traffic.errors} fail{slowest}"
 
 
+def speak_of(account: Account, request: Mapping[str, Any]) -> bool:
+    """Whether a rule says how the targets are, or were, that a request for their health or metrics is about."""
+    stats = [query.get("MetricStat", {}) for query in request.get("MetricDataQueries", ())]
+    operation = "metrics" if stats else "health"
+    dimensions = [one for stat in stats for one in stat.get("Metric", {}).get("Dimensions", ())]
+    wanted = {one["Value"] for one in dimensions if one["Name"] == "TargetGroup"} | {request.get("TargetGroupArn")}
+    groups = [
+        one for one in _groups(account) if {one.outputs.get("arn"), one.outputs.get("arnSuffix")} & (wanted - {None})
+    ]
+    return any(_matching(account, group, operation) for group in groups)
+
+
 def describe_target_health(account: Account, form: Mapping[str, str]) -> str | None:
     """Answer DescribeTargetHealth; None when there is no such target group."""
     arn = form.get("TargetGroupArn", "")
@@ -128,14 +140,19 @@ def _groups(account: Account) -> list[Resource]:
     return [one for one in account.list_resources() if one.type == _GROUP]
 
 
-def _rule(account: Account, group: Resource, operation: str) -> faults.Rule | None:
-    """Return the newest rule that speaks of a group, by what kind of targets it has or a part of its URN."""
+def _matching(account: Account, group: Resource, operation: str) -> list[faults.Rule]:
+    """Return the rules that speak of a group, by what kind of targets it has or a part of its URN."""
     said = f"{group.inputs.get('targetType')} {group.urn}".lower()
-    matching = [
+    return [
         one
         for one in faults.rules(account)
         if one.operation == operation and fnmatch.fnmatchcase(said, f"*{one.type.lower()}*")
     ]
+
+
+def _rule(account: Account, group: Resource, operation: str) -> faults.Rule | None:
+    """Return the newest rule that speaks of a group, which is counted as seen."""
+    matching = _matching(account, group, operation)
     if not matching:
         return None
     faults.count(account, matching[-1])
