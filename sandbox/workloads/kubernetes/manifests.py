@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -10,6 +9,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from sandbox.workloads.kubernetes.hpa import Policy, Rules
+from sandbox.workloads.kubernetes.names import hashed
 from sandbox.workloads.kubernetes.objects import Autoscaler, Binding, Budget, Deployment, Manifest, Probe, Template
 from sandbox.workloads.kubernetes.quantities import amount
 
@@ -19,8 +19,6 @@ _RAISED: Final = Rules(0, (Policy("Percent", 100, 15), Policy("Pods", 4, 15)))
 _LOWERED: Final = Rules(300, (Policy("Percent", 100, 15),))
 # What changes nothing for a process on this machine.
 _WITHOUT_EFFECT = frozenset({"LimitRange", "ServiceAccount"})
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_HASH_LETTERS = 10
 
 Document = Mapping[str, Any]
 
@@ -94,7 +92,7 @@ def _template(name: str, namespace: str, given: Document) -> Template:
     requests, limits = (resources.get(kind) or {} for kind in ("requests", "limits"))
     requests = {**limits, **requests}
     return Template(
-        hash=_hash(given),
+        hash=hashed(json.dumps(given, sort_keys=True)),
         namespace=namespace,
         labels={str(key): str(value) for key, value in (given["metadata"].get("labels") or {}).items()},
         container=str(container["name"]),
@@ -113,16 +111,6 @@ def _template(name: str, namespace: str, given: Document) -> Template:
         liveness=_probe(name, container, "livenessProbe"),
         readiness=_probe(name, container, "readinessProbe"),
     )
-
-
-def _hash(template: Document) -> str:
-    """Return what the pods of one version have in their names, of letters that make up no words."""
-    number = int.from_bytes(hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest())
-    letters: list[str] = []
-    for _ in range(_HASH_LETTERS):
-        number, letter = divmod(number, len(_LETTERS))
-        letters.append(_LETTERS[letter])
-    return "".join(letters)
 
 
 def _literals(words: Any) -> tuple[str, ...]:  # noqa: ANN401 - a list of words, or nothing
