@@ -1,7 +1,8 @@
 """The Lambda package: the app and its locked dependencies in one zip that is the same wherever it is built.
 
-Entries are sorted, carry one date and fixed modes, and are stored without compression: what deflate makes of the
-same bytes differs between zlib, zlib-ng and Apple's zlib, and a package that differs is a deployment that does.
+Entries are sorted, carry one date and fixed modes, and are compressed by the locked libdeflate: what the zlib of a
+Python makes of the same bytes differs between zlib, zlib-ng and Apple's, and a package that differs is a deployment
+that does.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
+
+from deflate import deflate_compress
 
 from components.service import ZipArtifact
 from stacks.commit import files_of
@@ -28,11 +32,12 @@ from stacks.wheels import PYTHON_VERSION, BundleError, install
 __all__ = ["BundleError", "bundle", "describe_bundle"]
 
 _LOCK: Final = "requirements/app.txt"
-_FORMAT: Final = "4"
+_FORMAT: Final = "5"
 """Part of the inputs: raise it whenever this module would make another zip of the same inputs."""
 
 _ARCHITECTURES: Final = ("arm64", "x86_64")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_LEVEL: Final = 6
 _MAX_ZIP: Final = 50 * 1024**2
 _MAX_UNZIPPED: Final = 250 * 1024**2
 _KEPT: Final = 10
@@ -164,35 +169,52 @@ def _build(target: Path, app: Mapping[str, bytes], lock: bytes, architecture: st
         check_native(installed, architecture)
         natives = {name: loaded(path.read_bytes()) for name, path in _files(installed) if path.suffix == ".so"}
         files: dict[str, bytes | Path] = {**dict(_files(installed)), **natives, **app}
-        _check_size(files)
-        _write(work / "package.zip", files)
-        (work / "package.zip").replace(target)
+        package = work / "package.zip"
+        _check_size(_sizes(files), _MAX_UNZIPPED, "unzipped")
+        _check_size(_write(package, files), _MAX_ZIP, "uploaded as a zip")
+        package.replace(target)
     _forget_old(target)
 
 
-def _write(path: Path, files: Mapping[str, bytes | Path]) -> None:
+def _write(path: Path, files: Mapping[str, bytes | Path]) -> dict[str, int]:
+    """Write the files in a zip; return what each takes there."""
     with path.open("wb") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as package:
+        with zipfile.ZipFile(file, "w") as package:
             for name in sorted(files):
                 source = files[name]
                 entry = zipfile.ZipInfo(name, _EPOCH)
                 entry.create_system = 3
                 entry.external_attr = (stat.S_IFREG | (0o755 if name.endswith(".so") else 0o644)) << 16
-                package.writestr(entry, source.read_bytes() if isinstance(source, Path) else source)
+                _add(package, file, entry, source.read_bytes() if isinstance(source, Path) else source)
+            sizes = {entry.filename: entry.compress_size for entry in package.infolist()}
         file.flush()
         # The rename that follows must never make half a file look whole after a power cut.
         os.fsync(file.fileno())
+    return sizes
 
 
-def _check_size(files: Mapping[str, bytes | Path]) -> None:
-    sizes = {name: file.stat().st_size if isinstance(file, Path) else len(file) for name, file in files.items()}
+def _add(package: zipfile.ZipFile, file: IO[bytes], entry: zipfile.ZipInfo, content: bytes) -> None:
+    """Add an entry, compressed here: `zipfile` itself knows no compressor but that of its Python."""
+    package.writestr(entry, deflate_compress(content, _LEVEL))
+    end = file.tell()
+    entry.compress_type, entry.file_size, entry.CRC = zipfile.ZIP_DEFLATED, len(content), zlib.crc32(content)
+    # The list at the end of the zip is made of these at last; the entry's own head says "stored" until now.
+    file.seek(entry.header_offset)
+    file.write(entry.FileHeader())
+    file.seek(end)
+
+
+def _sizes(files: Mapping[str, bytes | Path]) -> dict[str, int]:
+    return {name: file.stat().st_size if isinstance(file, Path) else len(file) for name, file in files.items()}
+
+
+def _check_size(sizes: Mapping[str, int], limit: int, what: str) -> None:
     total = sum(sizes.values())
-    for limit, what in ((_MAX_UNZIPPED, "unzipped"), (_MAX_ZIP, "uploaded as a zip")):
-        if total > limit:
-            largest = max(sizes, key=lambda name: sizes[name])
-            message = f"The package has {total / 1024**2:.0f} MB; Lambda takes {limit // 1024**2} MB {what}."
-            hint = f"Its largest file is {largest}: drop its package, or run this service as a container."
-            raise BundleError(message, hint)
+    if total > limit:
+        largest = max(sizes, key=lambda name: sizes[name])
+        message = f"The package has {total / 1024**2:.0f} MB; Lambda takes {limit // 1024**2} MB {what}."
+        hint = f"Its largest file is {largest}: drop its package, or run this service as a container."
+        raise BundleError(message, hint)
 
 
 def _forget_old(newest: Path) -> None:

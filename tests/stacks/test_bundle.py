@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import io
 import os
+import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import textwrap
@@ -123,13 +126,24 @@ def test_entries_carry_nothing_of_this_machine(project: Project) -> None:
         entries = package.infolist()
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
-    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_DEFLATED}
     modes = {entry.filename: entry.external_attr >> 16 for entry in entries}
     assert {mode for name, mode in modes.items() if not name.endswith(".so")} == {0o100644}
     assert modes["lib/_c.so"] == 0o100755
     content = Path(artifact.path).read_bytes()
     for place in (project.root, project.wheels, Path(sys.executable), Path.home()):
         assert str(place).encode() not in content
+
+
+def test_the_head_of_each_entry_says_what_the_list_at_the_end_says(project: Project) -> None:
+    content = Path(bundle(project.root).path).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        entries = package.infolist()
+        assert package.testzip() is None
+    for entry in entries:
+        head = struct.unpack_from("<4s5H3L2H", content, entry.header_offset)
+        said = (entry.compress_type, entry.CRC, entry.compress_size, entry.file_size)
+        assert (head[0], head[3], *head[6:9]) == (b"PK\x03\x04", *said)
 
 
 def test_only_what_runs_is_packed(project: Project) -> None:
@@ -401,7 +415,7 @@ def test_lambdas_limits_are_known_before_lambda_says_so(
     project: Project, monkeypatch: pytest.MonkeyPatch, limit: str, what: str
 ) -> None:
     monkeypatch.setattr(f"stacks.bundle.{limit}", 1024**2)
-    project.write("app/model.bin", bytes(2 * 1024**2))
+    project.write("app/model.bin", random.Random(0).randbytes(2 * 1024**2))
     with pytest.raises(BundleError, match=rf"2 MB; Lambda takes 1 MB {what}\. Its largest file is app/model\.bin"):
         bundle(project.root)
     assert project.left == []
