@@ -7,7 +7,7 @@ import logging
 import resource
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from aiohttp import web
@@ -59,8 +59,9 @@ def plain(fault: Fault) -> Response:
 class Server:
     """A server that listens on this machine alone."""
 
-    def __init__(self, acceptor: Acceptor, server: asyncio.Server) -> None:
+    def __init__(self, acceptor: Acceptor, server: asyncio.Server, under_way: set[asyncio.Task[object]]) -> None:
         self._acceptor = acceptor
+        self._under_way = under_way
         self._server = server
         self.port: int = server.sockets[0].getsockname()[1]
 
@@ -74,6 +75,11 @@ class Server:
         self._server.close()
         self._acceptor.pre_shutdown()
         await self._acceptor.shutdown(seconds)
+        # Those whose client has gone are no longer known to a connection.
+        left = list(self._under_way)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def serve(
@@ -110,7 +116,7 @@ async def serve(
         ssl=tls,
         ssl_handshake_timeout=None if tls is None else _HANDSHAKE_SECONDS,
     )
-    return Server(acceptor, server)
+    return Server(acceptor, server, front.under_way)
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,18 @@ class _Front:
     refuse: Refuse
     scheme: str
     streaming: bool
+    under_way: set[asyncio.Task[object]] = field(default_factory=set["asyncio.Task[object]"])
 
     async def answer(self, raw: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self.under_way.add(task)
+        try:
+            return await self._answer(raw)
+        finally:
+            self.under_way.discard(task)
+
+    async def _answer(self, raw: web.BaseRequest) -> web.StreamResponse:
         fault = self._fault(raw)
         if fault is not None:
             return Written(self.refuse(fault), self.limits.idle, closes=True)
