@@ -45,7 +45,9 @@ def _serve(account: Path, checkout: Path, speed: float) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
         from sandbox.workloads.supervisor import Supervisor  # noqa: PLC0415 - slow to load, and part of an extra
-    except ImportError as problem:
+    except ModuleNotFoundError as problem:
+        if str(problem.name).startswith("sandbox"):
+            raise
         sys.stderr.write(f"The sandbox's workloads need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
         return 1
     # Whoever started this may have a profile of their own in the environment; it is not for here.
