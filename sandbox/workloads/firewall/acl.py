@@ -5,7 +5,7 @@ Sources: WAF developer guide (rule actions, default action, custom responses, re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ class Acl:
         inspected = Inspected(request, request.body[:limit], len(request.body) > limit)
         counted: list[str] = []
         for rule in self.rules:
-            if rule.match is None or not _matches(rule, rule.match, inspected):
+            if rule.match is None or not self._matches(rule, rule.match, inspected):
                 continue
             inspected.labels |= rule.labels
             self.records.note(request, rule.action, rule.name, rule.metric, resource_arn=resource_arn, counted=counted)
@@ -70,6 +70,18 @@ class Acl:
         action: Action = "BLOCK" if self._default.action == "block" else "ALLOW"
         self.records.note(request, action, DEFAULT, self._metric, resource_arn=resource_arn, counted=counted)
         return self._default
+
+    def _matches(self, rule: Rule, match: Match, inspected: Inspected) -> bool:
+        try:
+            return match(inspected)
+        except UnknownError as error:
+            if str(error):
+                rule.unknown += 1
+                if rule.why != str(error):
+                    rule.why = str(error)
+                    text = f"Rule {rule.name} lets requests pass unjudged: {error}."
+                    self.records.context.events.add(self.records.subject, "firewall", text, level="warning")
+            return False
 
     def describe(self) -> dict[str, Any]:
         """Return its rules, what each came to, and what is not simulated."""
@@ -88,15 +100,6 @@ def _described(rule: Rule, counts: Mapping[str, int]) -> dict[str, Any]:
     if rule.unknown:
         told["not judged"] = {"requests": rule.unknown, "why": rule.why}
     return told
-
-
-def _matches(rule: Rule, match: Callable[[Inspected], bool], inspected: Inspected) -> bool:
-    try:
-        return match(inspected)
-    except UnknownError as error:
-        rule.unknown += 1
-        rule.why = str(error)
-        return False
 
 
 def _rule(given: Mapping[str, Any], acl: str, compiler: Compiler, bodies: Mapping[str, Any]) -> Rule:

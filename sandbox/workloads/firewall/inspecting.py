@@ -25,7 +25,7 @@ class NotSimulatedError(Exception):
 
 
 class UnknownError(Exception):
-    """A rule cannot be judged for one request, and so is not."""
+    """A rule is not applied to one request; the message says why, and is empty where AWS does not apply it either."""
 
 
 @dataclass
@@ -61,7 +61,8 @@ class Inspected:
         """
         said = self.request.header(COUNTRY_HEADER).strip().upper()
         if not said:
-            raise UnknownError
+            message = f"the request does not say its country in the header {COUNTRY_HEADER}"
+            raise UnknownError(message)
         return said
 
 

@@ -105,7 +105,7 @@ class Firewalls:
         name, region = str(outputs["name"]), resource.region
         log = Logging.of(cast("dict[str, Any]", logging.outputs), f"{region}_{name}_0") if logging else None
         metric = str(outputs["visibilityConfig"]["metricName"])
-        records = before.records if before else Records(self._context, arn, metric, region)
+        records = before.records if before else Records(self._context, name_of(resource), arn, metric, region)
         records.logging = log
         # Without its ACL a count means nothing; with it, what was counted stays.
         rates = self._compilers[arn].rates if before else {}

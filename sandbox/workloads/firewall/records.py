@@ -68,6 +68,8 @@ class Records:
     """What is kept of the requests that one ACL judged."""
 
     context: Context
+    subject: str
+    """The ACL's logical name."""
     acl_arn: str
     metric: str
     region: str
