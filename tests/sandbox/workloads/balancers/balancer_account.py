@@ -204,7 +204,7 @@ async def world(folder, *resources, speed=100, functions=None, firewall=None) ->
 async def until(condition: Callable[[], object] | Callable[[], Awaitable[object]]) -> None:
     """Wait until something is so, with the patience that a busy machine needs."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
 

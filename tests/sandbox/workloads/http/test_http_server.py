@@ -33,7 +33,7 @@ async def serving(handler=None, **more):
     finally:
         await server.close(1)
     async with asyncio.timeout(PATIENCE):
-        while asyncio.all_tasks() - before or server.connections:
+        while asyncio.all_tasks() - before or server.connections:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
 
@@ -211,7 +211,7 @@ def test_half_a_request_and_gone_leaves_nothing():
                 await writer.wait_closed()
             assert status(await say(server.port, HEAD + b"Connection: close\r\n\r\n")) == 200
             async with asyncio.timeout(PATIENCE):
-                while server.connections:
+                while server.connections:  # noqa: ASYNC110 - nothing tells of it
                     await asyncio.sleep(0.01)
 
     asyncio.run(run())
@@ -240,7 +240,7 @@ def test_a_handler_ends_with_its_client_only_if_it_shall(abandon):
             writer.close()
             await writer.wait_closed()
             async with asyncio.timeout(PATIENCE):
-                while abandon and not ended:
+                while abandon and not ended:  # noqa: ASYNC110 - nothing tells of it
                     await asyncio.sleep(0.01)
             go_on.set()
         assert ended == ["cancelled" if abandon else "done"]
