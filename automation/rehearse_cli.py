@@ -13,7 +13,7 @@ from automation.markdown.escape import one_line
 from automation.options import Json
 from automation.project import choose_stacks, find_project
 from automation.screen import Screen
-from automation.shift import file, steps
+from automation.shift import steps
 
 _LEAST_RATE, _MOST_RATE = 1, 5000
 
@@ -76,7 +76,8 @@ def rehearse(
 def _rate(rate: float) -> float:
     if not _LEAST_RATE <= rate <= _MOST_RATE:
         raise UserError(
-            f"--rate {rate:g} is no load for one machine.", hint=f"From {_LEAST_RATE} to {_MOST_RATE} requests a second."
+            f"--rate {rate:g} is no load for one machine.",
+            hint=f"From {_LEAST_RATE} to {_MOST_RATE} requests a second.",
         )
     return rate
 

@@ -73,13 +73,16 @@ def prepare(place: Place, session: Session, plan: Plan, screen: Screen) -> None:
     shifting = [name for name, one in settings.services.items() if one.shift is not None]
     if shifting:
         raise UserError(
-            f"A shift of {', '.join(shifting)} is under way in the stack file.", hint="Finish it, or take it back, first."
+            f"A shift of {', '.join(shifting)} is under way in the stack file.",
+            hint="Finish it, or take it back, first.",
         )
     if elsewhere:
         path = place.project.stack_file(session.stack)
         homes = dict.fromkeys(settings.services, plan.origin)
         file.write(path, file.with_computes(file.read(path), settings, homes, stack=plan.origin))
-        screen.say(f"The stack file runs {', '.join(elsewhere)} elsewhere; this rehearsal begins on {plan.origin}.", "yellow")
+        screen.say(
+            f"The stack file runs {', '.join(elsewhere)} elsewhere; this rehearsal begins on {plan.origin}.", "yellow"
+        )
 
 
 def _shift(stage: Stage) -> Exit:
@@ -108,7 +111,9 @@ def _deploy(stage: Stage) -> Exit:
             "The new release changes nothing, so that there is nothing to rehearse.",
             hint="Name the release that runs now: --base with a branch, a tag or a commit before the change.",
         )
-    stage.timeline.note("the new release is up" if result.ok else "the release failed", "info" if result.ok else "error")
+    stage.timeline.note(
+        "the new release is up" if result.ok else "the release failed", "info" if result.ok else "error"
+    )
     return result.code
 
 
@@ -132,7 +137,9 @@ def _lose_zone(stage: Stage) -> Exit:
     folder = stage.place.project.sandbox
     account = Account(folder)
     try:
-        zones = sorted({str(one.outputs.get("availabilityZone")) for one in account.list_resources() if one.type == _SUBNET})
+        zones = sorted(
+            {str(one.outputs.get("availabilityZone")) for one in account.list_resources() if one.type == _SUBNET}
+        )
         if not zones:
             raise UserError(
                 f"Nothing of {stage.session.stack} runs in a zone that could be lost: AWS spreads functions itself.",
@@ -152,7 +159,9 @@ def _lose_zone(stage: Stage) -> Exit:
 
 def _spike(stage: Stage) -> Exit:
     steady = stage.load.rate
-    stage.timeline.note(f"{stage.plan.factor:g} times the requests: {steady * stage.plan.factor:.0f} a second", "warning")
+    stage.timeline.note(
+        f"{stage.plan.factor:g} times the requests: {steady * stage.plan.factor:.0f} a second", "warning"
+    )
     stage.load.change(steady * stage.plan.factor)
     stage.load.go_on(stage.lasts)
     stage.load.change(steady)

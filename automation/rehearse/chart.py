@@ -15,6 +15,9 @@ from automation.rehearse.samples import Sample, percentile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SUFFIXES: Final = (".png", ".svg")
+"""The kinds of picture."""
+
 _WITHOUT_DATE: Final = {".png": {"Software": None}, ".svg": {"Date": None}}
 _INK: Final = "#333336"
 _FAINT: Final = "#6f7378"

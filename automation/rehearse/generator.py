@@ -62,7 +62,9 @@ class Generator:
     timeout: float
     offset: float
     """What turns a monotonic time into seconds since 1970."""
-    ended: list[tuple[float, float, float, int, str]] = field(default_factory=list[tuple[float, float, float, int, str]])
+    ended: list[tuple[float, float, float, int, str]] = field(
+        default_factory=list[tuple[float, float, float, int, str]]
+    )
 
     async def run(self, connections: int) -> None:
         """Send until the schedule ends, and wait for the answers to what was sent."""
@@ -153,7 +155,9 @@ async def _tell(generator: Generator) -> None:
 
 def _write(generator: Generator) -> None:
     rows, generator.ended = generator.ended, []
-    sys.stdout.write(json.dumps([[round(part, 6) if isinstance(part, float) else part for part in row] for row in rows]))
+    sys.stdout.write(
+        json.dumps([[round(part, 6) if isinstance(part, float) else part for part in row] for row in rows])
+    )
     sys.stdout.write("\n")
     sys.stdout.flush()
 

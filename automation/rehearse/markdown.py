@@ -15,8 +15,9 @@ _LISTED = 200
 
 def markdown(report: Report, notice: str, chart: str = "") -> str:
     """Return a report; `chart` is where its picture is, as seen from the text."""
+    subject = f"{code(report.plan.words)} on {code(report.stack)}"
     parts = [
-        f"## {_VERDICTS[report.verdict]} Rehearsal of {code(report.plan.words)} on {code(report.stack)}: {report.verdict}",
+        f"## {_VERDICTS[report.verdict]} Rehearsal of {subject}: {report.verdict}",
         f"> {notice}" if notice else "",
         headline(report),
         *(f"> {one_line(remark, VALUE)}" for remark in report.remarks),

@@ -49,17 +49,19 @@ def own_place(project: Project, base: str | None) -> Iterator[Place]:
         UserError: `base` was named and is no commit, or this is no checkout.
     """
     commit = merge_base(project.root, base) if base is not None else ""
-    with tempfile.TemporaryDirectory(prefix="modeshift-rehearsal-", ignore_cleanup_errors=True) as folder:
-        with _files(project, Path(folder, "checkout"), commit) as root:
-            share_packages(project, root)
-            place = Place(Project(root, Path(folder, "local")), project)
-            if base is None:
-                place.bring_up_to_date()
-            try:
-                yield place
-            finally:
-                with _undisturbed():
-                    _end(place.project.sandbox)
+    with (
+        tempfile.TemporaryDirectory(prefix="modeshift-rehearsal-", ignore_cleanup_errors=True) as folder,
+        _files(project, Path(folder, "checkout"), commit) as root,
+    ):
+        share_packages(project, root)
+        place = Place(Project(root, Path(folder, "local")), project)
+        if base is None:
+            place.bring_up_to_date()
+        try:
+            yield place
+        finally:
+            with _undisturbed():
+                _end(place.project.sandbox)
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
 
 from automation import operations, render
 from automation.cloud import Cloud, Session, open_session, settings_of
@@ -51,15 +51,15 @@ def rehearse(screen: Screen, project: Project, wish: Wish) -> Report:
         settings_of(place.project, wish.stack, Cloud.SANDBOX)
         with open_session(place.project, wish.stack, Cloud.SANDBOX) as session:
             prepare(place, session, wish.plan, screen)
-            url = _brought_up(screen, session, wish.path)
-            page = str((workloads.describe(place.project.sandbox) or {}).get("page") or "")
-            if page:
-                screen.say(f"Watch it at {page}.")
-            return _under_load(screen, session, place, wish, url, Timeline(page))
+            _bring_up(screen, session)
+            seen = _running(place, wish.stack)
+            url = f"{seen['urls'][wish.stack].rstrip('/')}/{wish.path.lstrip('/')}"
+            screen.say(f"{wish.stack} is up: {url}. Watch it at {seen['page']}.")
+            return _under_load(screen, session, place, wish, url)
 
 
-def _brought_up(screen: Screen, session: Session, path: str) -> str:
-    """Bring the stack up as `modeshift up` does; return what the load asks for."""
+def _bring_up(screen: Screen, session: Session) -> None:
+    """Bring the stack up as `modeshift up` does."""
     screen.say(f"Bringing up {session.stack} in a sandbox of its own.")
     result = operations.up(session, screen.console)
     if result.code is Exit.INTERRUPTED:
@@ -67,16 +67,28 @@ def _brought_up(screen: Screen, session: Session, path: str) -> str:
     if not result.ok:
         screen.console.print(render.diagnostics_view(result.plan.errors()), soft_wrap=True)
         raise UserError(f"{session.stack} does not come up, so nothing can be rehearsed.", code=Exit.FAILED)
-    url = str(result.outputs.get("url") or "")
-    if not urlsplit(url).hostname:
-        raise UserError(f"{session.stack} has no URL that requests could be sent to.", code=Exit.FAILED)
-    return url.rstrip("/") + "/" + path.lstrip("/")
 
 
-def _under_load(
-    screen: Screen, session: Session, place: Place, wish: Wish, url: str, timeline: Timeline
-) -> Report:
-    alarms = Alarms(session)
+def _running(place: Place, stack: str) -> Mapping[str, Any]:
+    """Return what runs in a place.
+
+    Raises:
+        UserError: nothing does, or nothing of it can be sent requests.
+    """
+    if not workloads.wanted():
+        raise UserError(
+            f"{workloads.SWITCH} switches off what a rehearsal is about: services that run.", hint="Unset it."
+        )
+    seen = workloads.describe(place.project.sandbox)
+    if seen is None:
+        raise UserError("Nothing runs in the sandbox, so nothing can be rehearsed.", code=Exit.FAILED)
+    if stack not in seen["urls"]:
+        raise UserError(f"{stack} has no front door that requests could be sent to.", code=Exit.FAILED)
+    return seen
+
+
+def _under_load(screen: Screen, session: Session, place: Place, wish: Wish, url: str) -> Report:
+    alarms, timeline = Alarms(session), Timeline()
     with sending(url, 1.0) as load:
         screen.say(f"Sending {wish.rate:.0f} requests a second to {url}.")
         rate = warm_up(load, wish.rate, screen.say)
@@ -107,8 +119,9 @@ def _under_load(
             screen.say(f"The change is over; looking on for {rest:.0f} s.")
             load.go_on(rest)
             end = time.time()
-        timeline.read()
         load.stop()
+        seen = _running(place, wish.stack)
+    timeline.read(seen["events"])
     samples = sorted(load.between(start, end), key=lambda one: one.due)
     return Report(
         plan=wish.plan,
@@ -127,11 +140,11 @@ def _under_load(
             wish.plan.kind,
             outcome,
             phases(samples, start, began, finished, end),
-            samples,
-            alarms_of(session),
-            alarms.rang,
+            samples=samples,
+            alarms=alarms_of(session),
+            rang=alarms.rang,
         ),
-        speed=timeline.speed,
+        speed=float(seen["speed"]),
         machine=machine(),
         remarks=_remarks(wish, rate, alarms),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -53,7 +54,7 @@ class Report:
     timeline: Sequence[Happening]
     objectives: Sequence[Objective] = ()
     speed: float = 1
-    machine: str = field(default_factory=lambda: machine())
+    machine: str
     remarks: Sequence[str] = ()
     """What a reader must know to judge the figures."""
 
@@ -103,8 +104,6 @@ def phases(samples: Sequence[Sample], start: float, began: float, finished: floa
 
 def machine() -> str:
     """Return what the figures were measured on, without its name."""
-    import os  # noqa: PLC0415
-
     cores = os.cpu_count() or 1
     return f"{cores} {'core' if cores == 1 else 'cores'}, {platform.system()} {platform.machine()}"
 

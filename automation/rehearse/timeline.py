@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,29 +14,25 @@ from automation.screen import Screen
 from automation.shift.report import Report as ShiftReport
 
 _LOOKS_SECONDS = 2.0
-_ANSWER_SECONDS = 10
 
 
 class Timeline:
     """Steps as they are noted, and the sandbox's events as they are read."""
 
-    def __init__(self, page: str) -> None:
-        self._page = page
+    def __init__(self) -> None:
         self._happenings: list[Happening] = []
         self._seen = 0
-        self.speed = 1.0
-        """How many times faster than the real one the sandbox's clock runs."""
 
     def note(self, text: str, level: str = "info") -> None:
         """Keep a step of the command, which happens now."""
         self._happenings.append(Happening(time=time.time(), source="command", text=text, level=level))
 
-    def read(self) -> None:
-        """Take what the sandbox has to tell since the last time."""
-        state = _state(self._page, self._seen)
-        self.speed = float(state["speed"])
-        for event in state["events"]:
-            self._seen = max(self._seen, int(event["number"]))
+    def read(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Take those of the sandbox's events that were not there the last time."""
+        for event in events:
+            if int(event["number"]) <= self._seen:
+                continue
+            self._seen = int(event["number"])
             self._happenings.append(
                 Happening(
                     time=float(event["time"]),
@@ -106,12 +100,6 @@ class Alarms:
                 self._rang.setdefault(str(alarm["AlarmName"]), str(alarm.get("StateReason") or "no reason given"))
             if self._stop.wait(_LOOKS_SECONDS):
                 return
-
-
-def _state(page: str, since: int) -> Mapping[str, Any]:
-    url = f"{page.rstrip('/')}/state.json?since={since}"
-    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 the sandbox's own
-        return json.load(answer)
 
 
 def _said(event: str, facts: Mapping[str, object]) -> str:

@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """An alarm of the stack: how urgent, and for one that counts answers with 5xx, from how many in how many seconds."""
+    """An alarm of the stack; of one that counts answers with 5xx, above how many in how many seconds it goes off."""
 
     name: str
     says: str
@@ -76,6 +76,7 @@ def objectives(
     kind: Kind,
     outcome: Exit,
     phases: Phases,
+    *,
     samples: Sequence[Sample],
     alarms: Iterable[Alarm],
     rang: Mapping[str, str] | None,
@@ -91,10 +92,14 @@ def objectives(
         rang: the alarms that went off, each with its reason; None where nobody can say.
     """
     known = list(alarms)
-    found = [_done(outcome), *_lost(kind, phases), *_answers(known, samples), _slower("after the change", phases.after, phases)]
+    found = [
+        _done(outcome),
+        _lost(kind, phases),
+        *_answers(known, samples),
+    ]
     if kind in _LOSES_NOTHING:
-        found.insert(-1, _slower("during the change", phases.during, phases))
-    return [*found, *_rang(known, rang)]
+        found.append(_slower("during the change", phases.during, phases))
+    return [*found, _slower("after the change", phases.after, phases), *_rang(known, rang)]
 
 
 def verdict(found: Iterable[Objective]) -> Verdict:
@@ -110,22 +115,20 @@ def _done(outcome: Exit) -> Objective:
     return Objective(name="the change is done", met=outcome is Exit.DONE, found=words, source="the command's exit code")
 
 
-def _lost(kind: Kind, phases: Phases) -> list[Objective]:
+def _lost(kind: Kind, phases: Phases) -> Objective:
     asked = phases.before.requests + phases.during.requests + phases.after.requests
     failed = phases.before.failed + phases.during.failed + phases.after.failed
     found = f"{failed} of {asked} failed"
     if kind in _LOSES_NOTHING:
         name, source = "no request fails", "what a shift and a rolling deployment promise (docs/shift.md)"
-        return [Objective(name=name, met=failed == 0 if asked else None, found=found, source=source)]
+        return Objective(name=name, met=failed == 0 if asked else None, found=found, source=source)
     share = failed / asked if asked else 0.0
-    return [
-        Objective(
-            name=f"at most {LIMITS.error_rate:.0%} of requests fail",
-            met=share <= LIMITS.error_rate if asked else None,
-            found=f"{found} ({share:.2%})",
-            source="what a shift goes by (docs/shift.md)",
-        )
-    ]
+    return Objective(
+        name=f"at most {LIMITS.error_rate:.0%} of requests fail",
+        met=share <= LIMITS.error_rate if asked else None,
+        found=f"{found} ({share:.2%})",
+        source="what a shift goes by (docs/shift.md)",
+    )
 
 
 def _answers(alarms: Iterable[Alarm], samples: Sequence[Sample]) -> list[Objective]:
@@ -150,8 +153,9 @@ def _slower(when: str, now: Figures, phases: Phases) -> Objective:
     judged = judge([Interval(old=_shape(phases.before), new=_shape(now))], LIMITS)
     met = {Judged.SUCCESS: True, Judged.FAILURE: False}.get(judged.verdict)
     before, after = _time(phases.before.p95), _time(now.p95)
+    allowed = f"at most {LIMITS.p95_factor:g} times as long, or {LIMITS.p95_seconds:g} s longer"
     return Objective(
-        name=f"{when} 95 % of answers take at most {LIMITS.p95_factor:g} times as long, or {LIMITS.p95_seconds:g} s longer",
+        name=f"{when} 95 % of answers take {allowed}",
         met=met,
         found=f"{after}, {before} before",
         source="what a shift goes by (docs/shift.md)",
@@ -159,7 +163,7 @@ def _slower(when: str, now: Figures, phases: Phases) -> Objective:
 
 
 def _shape(figures: Figures) -> Shape:
-    """Return figures as a shift judges them: those of answers alone, since lost requests are an objective of their own."""
+    """Return figures as a shift judges them; of answers alone, since lost requests are an objective of their own."""
     return Shape(requests=figures.requests - figures.failed, p95=figures.p95)
 
 

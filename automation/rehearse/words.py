@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,13 +17,16 @@ _STYLES = {Verdict.GOOD: "bold green", Verdict.BAD: "bold red", Verdict.UNSURE: 
 _MARKS = {True: ("met", "green"), False: ("MISSED", "red"), None: ("not known", "yellow")}
 _LEVELS = {"error": "red", "warning": "yellow"}
 _LISTED = 40
+_SHORT_SECONDS = 0.1
 
 
 def headline(report: Report) -> str:
     """Return the load and what came of it, in a sentence or two."""
     total = report.total
     sent = f"{report.rate:.0f} requests a second"
-    wanted = "" if report.rate >= report.wanted else f" of {report.wanted:.0f} asked for, which this machine does not carry"
+    wanted = (
+        "" if report.rate >= report.wanted else f" of {report.wanted:.0f} asked for, which this machine does not carry"
+    )
     return (
         f"{noun(total.requests, 'request')}, {total.failed} failed, at {sent}{wanted}, while "
         f"{report.plan.sentence}. The change took {report.finished - report.began:.1f} s."
@@ -38,12 +43,14 @@ def milliseconds(seconds: float | None) -> str:
     """Return a latency as a table shows it."""
     if seconds is None:
         return "none"
-    return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else f"{1000 * seconds:,.0f} ms"
+    return f"{1000 * seconds:.1f} ms" if seconds < _SHORT_SECONDS else f"{1000 * seconds:,.0f} ms"
 
 
 def view(report: Report) -> RenderableType:
     """Return a report for a terminal."""
-    said = Text.assemble((f"{report.plan.words} on {report.stack}: ", "bold"), (report.verdict, _STYLES[report.verdict]))
+    said = Text.assemble(
+        (f"{report.plan.words} on {report.stack}: ", "bold"), (report.verdict, _STYLES[report.verdict])
+    )
     parts: list[RenderableType] = [said, Text(headline(report)), *(Text(one, style="yellow") for one in report.remarks)]
     parts += [Text(), _figures(report), Text(), _objectives(report)]
     if report.failures:
@@ -92,9 +99,7 @@ def _timeline(report: Report) -> Table:
     return table
 
 
-def _chosen(timeline: object) -> list[Happening]:
-    """Return what a screen has room for: the command's steps and what went wrong first, in order of time."""
-    events: list[Happening] = list(timeline)  # pyright: ignore
-    ranked = sorted(events, key=lambda one: (one.source != "command", one.level == "info"))
-    kept = {id(one) for one in ranked[:_LISTED]}
-    return [one for one in events if id(one) in kept]
+def _chosen(timeline: Sequence[Happening]) -> list[Happening]:
+    """Return what a screen has room for, in order of time: the command's steps and what went wrong before the rest."""
+    ranked = sorted(enumerate(timeline), key=lambda item: (item[1].source != "command", item[1].level == "info"))
+    return [timeline[number] for number in sorted(number for number, _ in ranked[:_LISTED])]
