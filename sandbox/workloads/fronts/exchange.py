@@ -32,6 +32,8 @@ class Exchange:
     epoch: float = field(default_factory=time.time)
     began: float = field(default_factory=time.perf_counter)
     trace: str = ""
+    domain: str = ""
+    """The name by which it was called, as the API knows it."""
     route: str = ""
     """Key of the route of an HTTP API, path of the resource of a REST API."""
     error: str = ""
@@ -41,6 +43,7 @@ class Exchange:
     """What the function, or whoever is behind a link, answered."""
     integration_began: float = 0.0
     integration_seconds: float | None = None
+    extended_id: str = ""
     waf_status: int | None = None
     cached: bool | None = None
     """Whether the answer was remembered; unset where none ever is."""
@@ -151,6 +154,9 @@ class Ledger:
             **self._names.log,
             "requestId": exchange.request_id,
             "requestTime": exchange.time,
+            "extendedRequestId": exchange.extended_id,
+            "domainName": exchange.domain,
+            "domainPrefix": exchange.domain.split(".", 1)[0],
             "requestTimeEpoch": exchange.milliseconds,
             "identity.sourceIp": request.client,
             "identity.userAgent": request.header("user-agent"),

@@ -7,7 +7,7 @@ others recorded: 404, 429, 500 and 503 with one message each.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from sandbox.workloads.fronts.integrations import (
     UnreachableError,
     head_bytes,
 )
-from sandbox.workloads.fronts.paths import Found
+from sandbox.workloads.fronts.paths import Base, Found, base_of
 from sandbox.workloads.http.messages import Headers, Request, Response, end_to_end
 from sandbox.workloads.snapshot import name_of
 
@@ -73,7 +73,6 @@ class HttpApi:
         self._identity = Identity(
             account=str(outputs["executionArn"]).split(":")[4],
             api_id=api.id,
-            domain=str(outputs["apiEndpoint"]).partition("://")[2],
             stage=name,
         )
         names = Names(
@@ -83,18 +82,16 @@ class HttpApi:
             log={
                 "apiId": api.id,
                 "accountId": self._identity.account,
-                "domainName": self._identity.domain,
-                "domainPrefix": api.id,
                 "stage": name,
             },
         )
         self.ledger = Ledger(context, names, None)
         self._routes = Routes()
-        self._bases: tuple[str, ...] = ()
+        self._bases: Sequence[Base] = ()
         self._cors: Cors | None = None
 
     def follow(
-        self, api: Resource, stage: Resource, bases: tuple[str, ...], routes: list[tuple[Resource, Resource | None]]
+        self, api: Resource, stage: Resource, bases: Sequence[Base], routes: list[tuple[Resource, Resource | None]]
     ) -> None:
         """Be as the account says: `bases` are what paths begin with, `routes` have their integrations beside them."""
         settings: Mapping[str, Any] = stage.outputs
@@ -142,7 +139,11 @@ class HttpApi:
         request = exchange.request
         if head_bytes(request) > HEAD_BYTES:
             raise RefusedError(*_FAULTS["headers-too-large"])
-        route, parameters = self._find(request)
+        base = base_of(self._bases, request.path)
+        if base is None:
+            raise RefusedError(404, "Not Found")
+        exchange.domain = base.domain
+        route, parameters = self._find(request, base)
         exchange.route = route.key
         if not route.bucket.take() or self._context.faults.throttled(self.subject):
             self.ledger.tally.throttled += 1
@@ -158,15 +159,12 @@ class HttpApi:
         except (TimedOutError, UnreachableError):
             raise RefusedError(*_UNAVAILABLE) from None
 
-    def _find(self, request: Request) -> tuple[Route, Mapping[str, str]]:
-        path = request.path
-        base = next((base for base in self._bases if path == base or path.startswith(f"{base}/")), None)
-        if base is not None:
-            found = self._routes.paths.find(request.method, path.removeprefix(base) or "/")
-            if isinstance(found, Found):
-                return found.leaf, found.parameters
-            if self._routes.default is not None:
-                return self._routes.default, {}
+    def _find(self, request: Request, base: Base) -> tuple[Route, Mapping[str, str]]:
+        found = self._routes.paths.find(request.method, request.path.removeprefix(base.path) or "/")
+        if isinstance(found, Found):
+            return found.leaf, found.parameters
+        if self._routes.default is not None:
+            return self._routes.default, {}
         raise RefusedError(404, "Not Found")
 
     async def _invoke(self, exchange: Exchange, route: Route, parameters: Mapping[str, str]) -> Response:

@@ -33,7 +33,6 @@ class Identity:
 
     account: str
     api_id: str
-    domain: str
     stage: str
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,8 +58,8 @@ def event(
     made["requestContext"] = {
         "accountId": identity.account,
         "apiId": identity.api_id,
-        "domainName": identity.domain,
-        "domainPrefix": identity.domain.split(".", 1)[0],
+        "domainName": exchange.domain,
+        "domainPrefix": exchange.domain.split(".", 1)[0],
         "http": {
             "method": request.method,
             "path": path,

@@ -61,7 +61,7 @@ class Routes:
 
     def _bucket(self, key: str, settings: Mapping[str, Any]) -> Bucket:
         bucket, former = Bucket.of(settings), self._buckets.get(key)
-        if former is None or (former.rate, former.burst) != (bucket.rate, bucket.burst):
+        if former is None or not former.same(bucket):
             self._buckets[key] = bucket
         return self._buckets[key]
 

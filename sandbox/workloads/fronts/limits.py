@@ -35,6 +35,10 @@ class Bucket:
             ACCOUNT_BURST if burst is None or burst < 0 else float(burst),
         )
 
+    def same(self, other: Bucket) -> bool:
+        """Whether another has the same limits."""
+        return (self.rate, self.burst) == (other.rate, other.burst)
+
     def take(self) -> bool:
         """Take a token, if there is one."""
         now = self._now()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.data.ports import HOST
 from sandbox.workloads.fronts.http_api import HttpApi
 from sandbox.workloads.fronts.integrations import HEAD_BYTES, MOST_BYTES, Integrations
+from sandbox.workloads.fronts.paths import Base
+from sandbox.workloads.fronts.rest_api import RestApi
 from sandbox.workloads.http.server import Limits, Server, serve
 from sandbox.workloads.snapshot import name_of, stack_of
 
@@ -26,7 +29,7 @@ _HTTP = "aws:apigatewayv2/api:Api"
 _HTTP_STAGE = "aws:apigatewayv2/stage:Stage"
 _REST = "aws:apigateway/restApi:RestApi"
 _REST_STAGE = "aws:apigateway/stage:Stage"
-_MAPPING = "aws:apigatewayv2/apiMapping:ApiMapping"
+_ROOT_STAGE = "$default"
 # Connections that nobody uses are closed (quotas of HTTP APIs: 60 s for an idle connection).
 _LIMITS = Limits(line=HEAD_BYTES, header=HEAD_BYTES, headers=HEAD_BYTES, body=MOST_BYTES, idle=60.0)
 
@@ -103,20 +106,22 @@ class Fronts:
             await self._close(key)
         await self._integrations.close()
 
-    def _wanted(self, snapshot: Snapshot) -> Iterator[tuple[Resource, str, Callable[[], Any]]]:
-        mappings: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for each in snapshot.of(_MAPPING):
-            key = str(each.outputs.get("apiMappingKey") or "")
-            mappings[str(each.outputs["apiId"]), str(each.outputs["stage"])].append(f"/{key}" if key else "")
-        apis = {api.id: api for api in snapshot.of(_HTTP) if api.outputs.get("protocolType") == "HTTP"}
-        for stage in snapshot.of(_HTTP_STAGE):
-            api, name = apis.get(str(stage.outputs["apiId"])), str(stage.outputs["name"])
-            if api is not None:
-                own = "" if name == "$default" else f"/{name}"
-                bases = _bases(api, own, mappings[api.id, name])
-                yield api, name, lambda api=api, stage=stage, bases=bases: self._http(snapshot, api, stage, bases)
+    def _wanted(self, snapshot: Snapshot) -> Iterator[tuple[Resource, str, Callable[[], Awaitable[None]]]]:
+        mappings = _mappings(snapshot)
+        apis = {api.id: api for api in (*snapshot.of(_HTTP), *snapshot.of(_REST))}
+        for stage in (*snapshot.of(_HTTP_STAGE), *snapshot.of(_REST_STAGE)):
+            is_http = stage.type == _HTTP_STAGE
+            api = apis.get(str(stage.outputs["apiId" if is_http else "restApi"]))
+            if api is None or (is_http and api.outputs.get("protocolType") != "HTTP"):
+                continue
+            name = str(stage.outputs["name" if is_http else "stageName"])
+            host = str(stage.outputs["invokeUrl"]).partition("://")[2].split("/", 1)[0]
+            own = Base("" if name == _ROOT_STAGE else f"/{name}", host, own=True)
+            bases = [*mappings[api.id, name], *([] if api.outputs.get("disableExecuteApiEndpoint") else [own])]
+            make = self._http if is_http else self._rest
+            yield api, name, partial(make, snapshot, api, stage, bases)
 
-    async def _http(self, snapshot: Snapshot, api: Resource, stage: Resource, bases: tuple[str, ...]) -> None:
+    async def _http(self, snapshot: Snapshot, api: Resource, stage: Resource, bases: Sequence[Base]) -> None:
         name = str(stage.outputs["name"])
         opened = self._open.get((api.id, name))
         front = opened.front if opened else HttpApi(self._context, self._integrations, api, stage)
@@ -130,8 +135,16 @@ class Fronts:
         front.follow(api, stage, bases, routes)
         await self._serve(front, api, name, bases)
 
-    async def _serve(self, front: Front, api: Resource, stage: str, bases: tuple[str, ...]) -> None:
-        base = bases[0] if bases else ""
+    async def _rest(self, snapshot: Snapshot, api: Resource, stage: Resource, bases: Sequence[Base]) -> None:
+        name = str(stage.outputs["stageName"])
+        opened = self._open.get((api.id, name))
+        front = opened.front if opened else RestApi(self._context, self._integrations, self._firewall, api, stage)
+        assert isinstance(front, RestApi)
+        front.follow(snapshot, api, stage, bases)
+        await self._serve(front, api, name, bases)
+
+    async def _serve(self, front: Front, api: Resource, stage: str, bases: Sequence[Base]) -> None:
+        base = bases[0].path if bases else ""
         opened = self._open.get((api.id, stage))
         if opened is None:
             opened = self._open[api.id, stage] = _Open(front, api, stage, base)
@@ -155,9 +168,14 @@ class Fronts:
             self._context.events.add(opened.front.subject, "front", "Answers no more.")
 
 
-def _bases(api: Resource, own: str, mapped: list[str]) -> tuple[str, ...]:
-    """Return what paths begin with: what its names say, and its own address where that is on."""
-    return (*mapped, *([] if api.outputs.get("disableExecuteApiEndpoint") else [own]))
+def _mappings(snapshot: Snapshot) -> dict[tuple[str, str], list[Base]]:
+    """Return the names that lead to APIs, by API and stage."""
+    found: dict[tuple[str, str], list[Base]] = defaultdict(list)
+    for each in snapshot.of("aws:apigatewayv2/apiMapping:ApiMapping"):
+        key = str(each.outputs.get("apiMappingKey") or "")
+        base = Base(f"/{key}" if key else "", str(each.outputs["domainName"]), own=False)
+        found[str(each.outputs["apiId"]), str(each.outputs["stage"])].append(base)
+    return found
 
 
 def _described(each: _Open) -> dict[str, Any]:

@@ -38,6 +38,21 @@ class NoMethod:
     """The path is there, but not for this method."""
 
 
+@dataclass(frozen=True)
+class Base:
+    """What paths begin with for whoever calls an API by one of its names."""
+
+    path: str
+    domain: str
+    own: bool
+    """Whether the name is the API's own, and not one that is mapped to it."""
+
+
+def base_of(bases: Sequence[Base], path: str) -> Base | None:
+    """Return the first that a path begins with."""
+    return next((base for base in bases if path == base.path or path.startswith(f"{base.path}/")), None)
+
+
 class Paths(Generic[Leaf]):
     """Routes by method and path, in which `{name}` is any one segment and `{name+}` all that follow, at least one.
 

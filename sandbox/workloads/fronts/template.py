@@ -20,8 +20,8 @@ class Template:
         self._parts = _VARIABLE.split(text)
         self.variables = frozenset(self._parts[1::2])
 
-    def fill(self, values: Mapping[str, object]) -> str:
-        """Return the text with its values; quotation marks and line breaks in them break neither JSON nor the line."""
+    def fill(self, values: Mapping[str, object], *, escape: bool = True) -> str:
+        """Return the text with its values; escaped, what is in them breaks neither JSON nor the line."""
         parts = list(self._parts)
         for place in range(1, len(parts), 2):
             value = values.get(parts[place])

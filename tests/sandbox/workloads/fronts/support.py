@@ -69,6 +69,7 @@ def http_api(
             apiId=HTTP_API,
             name=stage,
             arn=f"{HTTP_ARN}/stages/{stage}",
+            invokeUrl=f"https://{HTTP_API}.execute-api.us-east-1.amazonaws.com/{stage.removeprefix('$default')}",
         )
     )
     for number, (key, integration) in enumerate((routes or {"$default": {}}).items()):
