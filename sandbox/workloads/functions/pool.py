@@ -1,0 +1,384 @@
+"""The workers of one version: cold ones are started, warm ones called again, idle ones ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.data.errors import DataError
+from sandbox.workloads.functions import answers, report
+from sandbox.workloads.functions.runtime_api import Event
+from sandbox.workloads.functions.worker import Ending, Kind, Launch, Worker
+
+if TYPE_CHECKING:
+    from sandbox.workloads.functions.room import Room
+    from sandbox.workloads.functions.settings import Version
+    from sandbox.workloads.logs import Logs
+
+INIT_SECONDS = 10.0
+RESTORE_SECONDS = 10.0
+_LONG_INIT_SECONDS = 900.0
+"""What provisioned concurrency may take to start."""
+_SNAPSHOT_SECONDS = 130.0
+_LOOK_SECONDS = 0.05
+
+Prepare = Callable[[Kind], Awaitable[Launch]]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call came to."""
+
+    payload: bytes
+    failed: bool
+    seconds: float
+    cold: bool
+    log_tail: str
+    provisioned: bool = False
+
+
+class Pool:
+    """All workers of one version of a function."""
+
+    def __init__(self, version: Version, prepare: Prepare, room: Room, logs: Logs) -> None:
+        self.version = version
+        self.provisioned = 0
+        """Workers that are to be ready before anybody calls."""
+        self.problem = ""
+        """Why the last one that was to be ready is not."""
+        self.cold_starts = 0
+        self.workers: list[Worker] = []
+        self._prepare = prepare
+        self._room = room
+        self._logs = logs
+        self._idle: list[Worker] = []
+        self._waiting: deque[asyncio.Future[Worker | Ending]] = deque()
+        self._starting = 0
+        self._planned = 0
+        self._finishing = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retired = False
+        self._closed = False
+        room.pools.append(self)
+
+    @property
+    def size(self) -> int:
+        """How many processes there are or will be at once."""
+        return sum(one.state != "ended" for one in self.workers) + self._planned
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a worker."""
+        return len(self._waiting)
+
+    @property
+    def available(self) -> int:
+        """How many of the workers that were to be ready are."""
+        return sum(one.kind == "provisioned-concurrency" and one.state in {"idle", "busy"} for one in self.workers)
+
+    async def call(self, arn: str, payload: bytes) -> Done:
+        """Have an event handled by the worker that was used last, or by one that is started for it."""
+        worker = self._take()
+        if worker is None:
+            waiter: asyncio.Future[Worker | Ending] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            self.grow()
+            got = await waiter
+            if isinstance(got, Ending):
+                return await self._call_again(arn, payload)
+            worker = got
+        return await self._handle(worker, arn, payload, self.version.timeout)
+
+    def grow(self) -> None:
+        """Start workers for those calls that no worker will soon be there for."""
+        while not self._closed and len(self._waiting) > self._starting + self._finishing:
+            spare = next((one for one in self.workers if one.state == "snapshot"), None)
+            if spare is not None:
+                spare.state = "init"
+                self._starting += 1
+                self._go(self._restored(spare))
+            elif self._room.has_place():
+                self._starting += 1
+                self._planned += 1
+                self._go(self._started("snap-start" if self.version.snap_start else "on-demand"))
+            else:
+                return
+
+    def ensure(self) -> None:
+        """Have as many workers ready as there are to be, and a snapshot where one belongs."""
+        if self._retired or self._closed:
+            return
+        self.problem = ""
+        ready = [one for one in self.workers if one.kind == "provisioned-concurrency" and one.state != "ended"]
+        for worker in ready[self.provisioned :]:
+            if worker in self._idle:
+                self._end(worker)
+        missing = self.provisioned - len(ready)
+        if missing > 0:
+            self._go(self._make_ready(missing))
+        if self.version.snap_start and not any(one.state in {"snapshot", "init"} for one in self.workers):
+            self._go(self._snapshot())
+
+    def idle_since(self) -> float | None:
+        """Return since when the worker is idle that is so for longest, None when none may be ended."""
+        return min((one.used for one in self._endable()), default=None)
+
+    def end_oldest(self) -> None:
+        """End the worker that was idle for longest."""
+        self._end(min(self._endable(), key=lambda worker: worker.used))
+
+    def end_idle(self, seconds: float) -> None:
+        """End workers that were idle for longer than this."""
+        for worker in self._endable():
+            if time.monotonic() - worker.used > seconds:
+                self._end(worker)
+
+    def kill_one(self) -> bool:
+        """Kill a worker, a busy one if there is any; return whether there was one."""
+        alive = sorted((one for one in self.workers if one.alive), key=lambda one: one.state != "busy")
+        for worker in alive[:1]:
+            worker.kill()
+            if worker in self._idle:
+                self._end(worker)
+        return bool(alive)
+
+    async def retire(self) -> None:
+        """End the workers, each when it has nothing to do any more."""
+        self._retired = True
+        for worker in list(self._idle):
+            self._end(worker)
+        while self._waiting or self._tasks or any(one.state == "busy" for one in self.workers):
+            await asyncio.wait(self._tasks, timeout=1) if self._tasks else await asyncio.sleep(_LOOK_SECONDS)
+        await self.close()
+
+    async def close(self) -> None:
+        """End all workers now."""
+        self._closed = True
+        if self in self._room.pools:
+            self._room.pools.remove(self)
+        for task in list(self._tasks):
+            task.cancel()
+        for waiter in self._waiting:
+            waiter.cancel()
+        await asyncio.gather(*(worker.close() for worker in list(self.workers)))
+        self.workers.clear()
+
+    def _take(self) -> Worker | None:
+        self._idle.sort(key=lambda worker: (worker.kind == "provisioned-concurrency", worker.used))
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            self._end(worker)
+        return None
+
+    def _endable(self) -> list[Worker]:
+        return [one for one in self._idle if one.kind != "provisioned-concurrency"]
+
+    async def _handle(self, worker: Worker, arn: str, payload: bytes, seconds: float, spent: float = 0) -> Done:
+        event = Event(arn, payload, time.time() + seconds)
+        first = worker.calls == 0 and worker.kind != "provisioned-concurrency"
+        output = worker.output
+        output.begin()
+        output.line(f"START RequestId: {event.request} Version: {self.version.number}")
+        began = time.monotonic()
+        told = await worker.handle(event, seconds)
+        taken = time.monotonic() - began + spent
+        status, failed, answer = "", True, b""
+        if isinstance(told, Ending):
+            status, answer = self._ended(worker, event.request, told)
+        elif told.too_large:
+            status, answer = "error\tError Type: Function.ResponseSizeTooLarge", answers.too_large_a_response()
+        else:
+            failed, answer = told.failed, told.payload
+        output.line(f"END RequestId: {event.request}")
+        output.line(
+            report.Report(
+                event.request,
+                taken,
+                self.version.memory,
+                worker.peak,
+                init=worker.init if first and worker.restored is None and not spent else None,
+                restore=worker.restored if first else None,
+                status=status,
+            ).line()
+        )
+        done = Done(answer, failed, taken, first, output.tail(), worker.kind == "provisioned-concurrency")
+        if isinstance(told, Ending):
+            self._end(worker, gently=False)
+        else:
+            self._finishing += 1
+            self._go(self._finish(worker))
+        return done
+
+    def _ended(self, worker: Worker, request: str, ending: Ending) -> tuple[str, bytes]:
+        if ending.code is None:
+            worker.output.line(report.timed_out(request, self.version.timeout))
+            return "timeout", answers.timed_out(request, self.version.timeout)
+        if ending.payload is not None:
+            return "error", ending.payload
+        worker.output.line(f"RequestId: {request} Error: {answers.exit_reason(ending.code)}\nRuntime.ExitError")
+        return "error\tError Type: Runtime.ExitError", answers.exited(request, ending.code)
+
+    async def _call_again(self, arn: str, payload: bytes) -> Done:
+        """Initialise once more as part of the call, and within its time, as Lambda does when that failed before."""
+        began = time.monotonic()
+        request = Event(arn, payload, 0).request
+        self._planned += 1
+        try:
+            worker, ending = await self._launched("on-demand", self.version.timeout)
+        except DataError as error:
+            answer = answers.failure("Sandbox.Unavailable", str(error))
+            return Done(answer, failed=True, seconds=time.monotonic() - began, cold=True, log_tail="")
+        spent = time.monotonic() - began
+        if ending is None and worker.state == "snapshot":
+            ending = await worker.restore(RESTORE_SECONDS)
+        if ending is None:
+            left = max(self.version.timeout - spent, 0.001)
+            return await self._handle(worker, arn, payload, left, spent)
+        worker.output.line(f"START RequestId: {request} Version: {self.version.number}")
+        status, answer = self._ended(worker, request, ending)
+        worker.output.line(f"END RequestId: {request}")
+        worker.measure()
+        told = report.Report(request, spent, self.version.memory, worker.peak, status=status)
+        worker.output.line(told.line())
+        tail = worker.output.tail()
+        self._end(worker, gently=False)
+        return Done(answer, failed=True, seconds=spent, cold=True, log_tail=tail)
+
+    async def _launched(self, kind: Kind, seconds: float) -> tuple[Worker, Ending | None]:
+        try:
+            launch = await self._prepare(kind)
+        except DataError:
+            self._planned -= 1
+            raise
+        async with self._room.starting:
+            stream = report.stream(self.version.number)
+            worker = Worker(launch, stream, lambda line: self._logs.write(self.version.log_group, stream, line))
+            self.workers.append(worker)
+            self._planned -= 1
+            self.cold_starts += 1
+            worker.output.line(f"INIT_START Runtime Version: {self.version.runtime or 'image'}")
+            for note in launch.code.notes:
+                worker.output.line(f"[sandbox] {note}")
+            ending = await worker.initialise(seconds)
+        if ending is not None:
+            status = "timeout" if ending.code is None else "error"
+            worker.output.line(report.init_report(worker.init or 0, "init", status))
+        return worker, ending
+
+    async def _started(self, kind: Kind) -> None:
+        """Start a worker for whoever waits."""
+        seconds = INIT_SECONDS if kind == "on-demand" else max(_SNAPSHOT_SECONDS, self.version.timeout)
+        try:
+            worker, ending = await self._launched(kind, seconds)
+            if ending is None and worker.state == "snapshot":
+                ending = await worker.restore(RESTORE_SECONDS)
+        except DataError as error:
+            worker, ending = None, Ending(1, answers.failure("Sandbox.Unavailable", str(error)))
+        finally:
+            self._starting -= 1
+        self._settle(worker, ending)
+
+    async def _restored(self, worker: Worker) -> None:
+        try:
+            ending = await worker.restore(RESTORE_SECONDS)
+        finally:
+            self._starting -= 1
+        self._settle(worker, ending)
+        self.ensure()
+
+    def _settle(self, worker: Worker | None, ending: Ending | None) -> None:
+        """Give a worker that has started to who waits; one that has not is the end of one wait."""
+        if worker is not None and ending is None:
+            self._free(worker)
+            return
+        if worker is not None:
+            self._end(worker, gently=False)
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(ending or Ending(1))
+                return
+
+    async def _make_ready(self, count: int) -> None:
+        for _ in range(count):
+            if not self._room.has_place():
+                self.problem = f"The sandbox runs {self._room.most} workers on this machine at most."
+                return
+            self._planned += 1
+            try:
+                worker, ending = await self._launched("provisioned-concurrency", _LONG_INIT_SECONDS)
+            except DataError as error:
+                self.problem = str(error)
+                return
+            if ending is not None:
+                self._end(worker, gently=False)
+                said = ending.payload.decode(errors="replace") if ending.payload else ""
+                self.problem = f"FUNCTION_ERROR_INIT_FAILURE {said}".strip()
+                return
+            self._free(worker)
+
+    async def _snapshot(self) -> None:
+        if not self._room.has_place():
+            return
+        self._planned += 1
+        try:
+            worker, ending = await self._launched("snap-start", max(_SNAPSHOT_SECONDS, self.version.timeout))
+        except DataError as error:
+            self.problem = str(error)
+            return
+        if ending is not None:
+            self.problem = (ending.payload or b"").decode(errors="replace") or "The initialisation failed."
+            self._end(worker, gently=False)
+        else:
+            self.grow()
+
+    async def _finish(self, worker: Worker) -> None:
+        """Have a worker back that has answered, once it asks for more."""
+        try:
+            rested = await worker.rest()
+        finally:
+            self._finishing -= 1
+        if rested:
+            self._free(worker)
+        else:
+            self._end(worker, gently=False)
+
+    def _free(self, worker: Worker) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(worker)
+                return
+        if self._retired or self._closed:
+            self._end(worker)
+            return
+        self._idle.append(worker)
+        self._room.left()
+
+    def _end(self, worker: Worker, *, gently: bool = True) -> None:
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if worker.state == "ended":
+            return
+        worker.state = "ended"
+        self._go(self._closed_worker(worker, gently=gently))
+
+    async def _closed_worker(self, worker: Worker, *, gently: bool) -> None:
+        await worker.close(gently=gently)
+        if worker in self.workers:
+            self.workers.remove(worker)
+        self._logs.end(self.version.log_group, worker.stream)
+        self._room.left()
+        if worker.kind == "provisioned-concurrency" and not self.problem:
+            self.ensure()
+
+    def _go(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,1 @@
+"""What runs in a function's process; nothing here imports the sandbox."""
