@@ -22,6 +22,7 @@ from automation.operations import Result
 from automation.options import AcceptDataLoss, AllStacks, CloudOption, ExpectNoChanges, Json, Stacks, Yes
 from automation.policies_cli import policies
 from automation.project import choose_stacks, find_project
+from automation.rehearse_cli import rehearse
 from automation.restore_cli import restore
 from automation.rollback_cli import rollback
 from automation.sandbox_cli import sandbox
@@ -45,6 +46,7 @@ app.command()(shift)
 app.command()(modes)
 app.command()(rollback)
 app.command()(restore)
+app.command()(rehearse)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)

@@ -20,7 +20,7 @@ def markdown(report: Report, notice: str, chart: str = "") -> str:
         f"## {_VERDICTS[report.verdict]} Rehearsal of {subject}: {report.verdict}",
         f"> {notice}" if notice else "",
         headline(report),
-        *(f"> {one_line(remark, VALUE)}" for remark in report.remarks),
+        *(f"> {html_text(remark)}" for remark in report.remarks),
         _objectives(report),
         f"![Latency and requests over time; the change is shaded.]({_target(chart)})" if chart else "",
         _figures(report),

@@ -146,7 +146,7 @@ def _under_load(screen: Screen, session: Session, place: Place, wish: Wish, url:
         ),
         speed=float(seen["speed"]),
         machine=machine(),
-        remarks=_remarks(wish, rate, alarms),
+        remarks=_remarks(alarms),
     )
 
 
@@ -162,12 +162,5 @@ def _refuse_dead(load: Load, url: str) -> None:
     )
 
 
-def _remarks(wish: Wish, rate: float, alarms: Alarms) -> list[str]:
-    said: list[str] = []
-    if rate < wish.rate:
-        said.append(
-            f"{wish.rate:.0f} requests a second were asked for; this machine carries {rate:.0f} with room to spare."
-        )
-    if not alarms.known:
-        said.append("Whether alarms went off is not known: the sandbox does not serve them.")
-    return said
+def _remarks(alarms: Alarms) -> list[str]:
+    return [] if alarms.known else ["Whether alarms went off is not known: the sandbox does not serve them."]

@@ -24,9 +24,7 @@ def headline(report: Report) -> str:
     """Return the load and what came of it, in a sentence or two."""
     total = report.total
     sent = f"{report.rate:.0f} requests a second"
-    wanted = (
-        "" if report.rate >= report.wanted else f" of {report.wanted:.0f} asked for, which this machine does not carry"
-    )
+    wanted = "" if report.rate >= report.wanted else f" (this machine does not carry {report.wanted:.0f})"
     return (
         f"{noun(total.requests, 'request')}, {total.failed} failed, at {sent}{wanted}, while "
         f"{report.plan.sentence}. The change took {report.finished - report.began:.1f} s."
