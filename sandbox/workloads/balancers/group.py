@@ -59,12 +59,18 @@ class Member:
 class Group:
     """The targets of one group. It may have some before the account tells what group it is."""
 
-    def __init__(self, context: Context, probe: Callable[[Member, GroupSpec], Awaitable[int]]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        probe: Callable[[Member, GroupSpec], Awaitable[int]],
+        noticed: Callable[[Member, GroupSpec], None],
+    ) -> None:
         self.spec: GroupSpec | None = None
         self.used = False
         self.members: list[Member] = []
         self._context = context
         self._probe = probe
+        self._noticed = noticed
         self._turn = 0
 
     async def apply(self, spec: GroupSpec, *, used: bool) -> None:
@@ -179,6 +185,7 @@ class Group:
             verdict = watch.passed() if (problem := await _tried(watch, probe)) is None else watch.failed()
             if verdict == "healthy":
                 self._set(member, _HEALTHY)
+                self._noticed(member, spec)
             elif verdict == "unhealthy" and problem is not None:
                 self._set(member, ("unhealthy", problem.reason, str(problem)))
             elif member.status == _REGISTERING:

@@ -14,6 +14,7 @@ from sandbox.workloads.balancers.balancer import Balancer
 from sandbox.workloads.balancers.checks import AGENT
 from sandbox.workloads.balancers.forwarding import Forwarder
 from sandbox.workloads.balancers.group import Group, Member
+from sandbox.workloads.balancers.keepalive import KeepAlive
 from sandbox.workloads.context import Context
 from sandbox.workloads.http.client import Client, IdleTimeoutError
 from sandbox.workloads.http.messages import Request, Response
@@ -38,6 +39,7 @@ class BalancerManager:
         self._balancers: dict[str, Balancer] = {}
         self._groups: dict[str, Group] = {}
         self._weights: dict[str, Mapping[str, int]] = {}
+        self._keep_alive = KeepAlive(context)
         self._gauge: asyncio.Task[None] | None = None
 
     async def apply(self, snapshot: Snapshot) -> None:
@@ -115,6 +117,7 @@ class BalancerManager:
             self._gauge = None
         await asyncio.gather(*map(_close, self._balancers.values()))
         await asyncio.gather(*(group.close() for group in self._groups.values()))
+        await self._keep_alive.close()
         self._balancers.clear()
         self._groups.clear()
         for call in list(self._running):
@@ -125,14 +128,7 @@ class BalancerManager:
 
     async def _apply_groups(self, snapshot: Snapshot, balancers: list[model.BalancerSpec]) -> None:
         specs = model.groups(snapshot)
-        used = {
-            arn
-            for balancer in balancers
-            for listener in balancer.listeners
-            for rule in listener.rules
-            for action in rule.actions
-            for arn, _ in action.groups
-        }
+        used = {arn for balancer in balancers for arn in balancer.groups}
         for arn in [arn for arn, group in self._groups.items() if group.spec is not None and arn not in specs]:
             await self._groups.pop(arn).close()
         for arn, spec in specs.items():
@@ -161,8 +157,14 @@ class BalancerManager:
 
     def _group(self, arn: str) -> Group:
         if arn not in self._groups:
-            self._groups[arn] = Group(self._context, self._probe)
+            self._groups[arn] = Group(self._context, self._probe, self._healthy)
         return self._groups[arn]
+
+    def _healthy(self, member: Member, group: model.GroupSpec) -> None:
+        """Look at a target that passed: how long it keeps connections that a load balancer keeps."""
+        idle = [one.spec.idle for one in self._balancers.values() if group.arn in one.spec.groups]
+        if idle:
+            self._keep_alive.look(member.target, group, max(idle))
 
     async def _probe(self, member: Member, group: model.GroupSpec) -> int:
         """Return the status by which a target says how it is."""
@@ -199,14 +201,7 @@ class BalancerManager:
         """Measure again and again how many targets are healthy, and how many clients are connected."""
         while True:
             for balancer in self._balancers.values():
-                suffixes = {
-                    arn
-                    for listener in balancer.spec.listeners
-                    for rule in listener.rules
-                    for action in rule.actions
-                    for arn, _ in action.groups
-                }
-                for arn in suffixes:
+                for arn in balancer.spec.groups:
                     group = self._groups.get(arn)
                     # Nobody checks functions, and of an empty group there is nothing to say.
                     if group is not None and group.spec is not None and group.spec.check.enabled and group.members:

@@ -114,6 +114,12 @@ class BalancerSpec:
     client_port: bool
     listeners: tuple[ListenerSpec, ...]
 
+    @property
+    def groups(self) -> set[str]:
+        """Return the target groups that some rule names."""
+        rules = [rule for listener in self.listeners for rule in listener.rules]
+        return {arn for rule in rules for action in rule.actions for arn, _ in action.groups}
+
 
 def balancers(snapshot: Snapshot) -> list[BalancerSpec]:
     """Return the application load balancers of an account."""

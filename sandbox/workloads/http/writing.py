@@ -43,7 +43,7 @@ class Written(web.StreamResponse):
         """All has been written."""
 
     async def _write(self, request: web.BaseRequest) -> None:
-        response, writer = self._response, request._payload_writer  # noqa: SLF001 - what a response is for
+        response, writer = self._response, request.writer
         keeps = bool(request.keep_alive) if self.keep_alive is None else self.keep_alive
         self._keep_alive = keeps
         headers = _head(response, method=request.method)

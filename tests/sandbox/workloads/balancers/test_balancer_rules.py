@@ -28,6 +28,7 @@ from tests.sandbox.workloads.balancers.balancer_account import (
     world,
 )
 
+PROBE = {"httpHeader": {"httpHeaderName": "x-modeshift-probe", "values": ["dev-users"]}}
 PLAIN = (balancer(), listener(), group(), rule())
 
 
@@ -59,9 +60,9 @@ def seen(body):
         ({"pathPattern": {"values": [r"/a\*"]}}, "/a*", [], True),
         ({"pathPattern": {"values": [r"/a\*"]}}, "/ab", [], False),
         ({"pathPattern": {"regexValues": ["^/v[0-9]+/"]}}, "/v12/x", [], True),
-        ({"httpHeader": {"httpHeaderName": "x-modeshift-probe", "values": ["dev-users"]}}, "/", [("X-Modeshift-Probe", "dev-users")], True),
-        ({"httpHeader": {"httpHeaderName": "x-modeshift-probe", "values": ["dev-users"]}}, "/", [("x-modeshift-probe", "dev-users/eks")], False),
-        ({"httpHeader": {"httpHeaderName": "x-modeshift-probe", "values": ["dev-users"]}}, "/", [], False),
+        (PROBE, "/", [("X-Modeshift-Probe", "dev-users")], True),
+        (PROBE, "/", [("x-modeshift-probe", "dev-users/eks")], False),
+        (PROBE, "/", [], False),
         ({"hostHeader": {"values": ["*.example.com"]}}, "/", [("Host", "API.example.com:8080")], True),
         ({"hostHeader": {"values": ["*.example.com"]}}, "/", [("Host", "example.com")], False),
         ({"httpRequestMethod": {"values": ["GET", "HEAD"]}}, "/", [], True),

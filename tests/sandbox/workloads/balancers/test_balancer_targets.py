@@ -431,3 +431,47 @@ def test_what_is_counted_has_the_names_and_dimensions_of_cloudwatch(tmp_path):
             assert here.count("UnHealthyHostCount", "Minimum", **users) == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("idle", "warned"), [(5, True), (0.2, False)])
+def test_a_target_that_closes_idle_connections_too_early_is_told_of(tmp_path, idle, warned):
+    async def run():
+        connections = []
+
+        async def impatient(reader, writer):
+            connections.append(writer)
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            # Those that look at how long a connection is kept say no more than they must.
+            await asyncio.sleep(1 if b"User-Agent" not in head else 0)
+            writer.close()
+
+        resources = (balancer(idleTimeout=idle), listener(), group(), rule())
+        async with talking(impatient) as port, world(tmp_path, *resources, speed=1) as here:
+            here.manager.register(USERS, Target("10.20.0.9", "127.0.0.1", port, subject="dev-users"))
+
+            def said():
+                return [event for event in here.context.events.since() if "idle connections" in event.text]
+
+            if warned:
+                await until(said)
+                assert (said()[0].subject, said()[0].level) == ("dev-users", "warning")
+                assert "after 1 seconds, the load balancer after 5" in said()[0].text
+            else:
+                await until(lambda: len(connections) > 1)
+                await asyncio.sleep(1.2)
+                assert not said()
+
+    asyncio.run(run())
+
+
+def test_a_target_that_ends_is_not_taken_for_an_impatient_one(tmp_path):
+    async def run():
+        async with world(tmp_path, *PLAIN, speed=1) as here:
+            server = await here.target()
+            await until(lambda: server.connections)
+            await server.close(0)
+            await until(lambda: not [task for task in asyncio.all_tasks() if "idle to" in task.get_name()])
+            assert not [event for event in here.context.events.since() if "idle connections" in event.text]
+
+    asyncio.run(run())
