@@ -57,7 +57,9 @@ class Acl:
     def judge(self, resource_arn: str, request: Request) -> Verdict:
         """Decide about a request, and keep what was decided."""
         limit = _BALANCER_BODY if is_balancer(resource_arn) else _API_BODY
-        inspected = Inspected(request, request.body[:limit], len(request.body) > limit)
+        # What of a body is still to come was too much to wait for.
+        oversize = len(request.body) > limit or request.stream is not None
+        inspected = Inspected(request, request.body[:limit], oversize)
         counted: list[str] = []
         for rule in self.rules:
             if rule.match is None or not self._matches(rule, rule.match, inspected):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from sandbox.workloads.scaling import queues
 from sandbox.workloads.scaling.expressions import NotSimulatedError
@@ -23,6 +23,7 @@ from sandbox.workloads.snapshot import name_of, stack_of
 if TYPE_CHECKING:
     from sandbox.control.account import Resource
     from sandbox.workloads.context import Context
+    from sandbox.workloads.scaling.alarms import State
     from sandbox.workloads.snapshot import Snapshot
     from sandbox.workloads.surfaces import Scalable
 
@@ -32,6 +33,16 @@ _PLAN = "aws:appautoscaling/scheduledAction:ScheduledAction"
 _KEPT = 50
 _SETTLED = 0.2
 """Seconds after a period's end until what was measured in it is all there."""
+
+
+@runtime_checkable
+class Deploys(Protocol):
+    """Something to scale that may be in the middle of a deployment."""
+
+    def deploying(self, resource_id: str) -> bool:
+        """Whether it is."""
+        ...
+
 
 Count = Callable[[Path, Iterable[tuple[str, str]]], queues.Counted]
 
@@ -91,6 +102,11 @@ class Scaling:
         for target in self._targets.values():
             self._scale(target, now)
         await self._measure()
+
+    def alarm(self, name: str) -> State:
+        """Return the state of an alarm of the account; one that is not there is none."""
+        found = self._alarms.get(name)
+        return found.state if found else "OK"
 
     def describe(self) -> dict[str, Any]:
         """Return the targets with their policies, plans and last changes, and the alarms."""
@@ -213,9 +229,11 @@ class Scaling:
         capacity = self._capacity(target)
         if capacity is None:
             return
-        change = target.decide(capacity, now, self._context.clock.speed)
+        scalable = self._scalables[target.namespace]
+        deploying = isinstance(scalable, Deploys) and scalable.deploying(target.resource_id)
+        change = target.decide(capacity, now, self._context.clock.speed, deploying=deploying)
         if change is not None:
-            self._scalables[target.namespace].set_capacity(target.resource_id, change.capacity, change.cause)
+            scalable.set_capacity(target.resource_id, change.capacity, change.cause)
             self._note(target, capacity, change)
 
     def _note(self, target: Target, before: int, change: Change) -> None:

@@ -39,7 +39,7 @@ class Tracking:
     scales_in: bool
     states: dict[str, State] = field(default_factory=dict[str, State])
     value: float | None = None
-    """What the metric was in the last whole minute."""
+    """What the metric was in the last whole minute, or in the one before where that has none."""
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -53,7 +53,7 @@ class Tracking:
     def look(self, readings: Readings, now: float) -> None:
         """Read the metric, and set the alarms by it."""
         values = readings.read(self.query, _IN_PERIODS + BEYOND, now)
-        self.value = values[-1]
+        self.value = values[-2] if values[-1] is None else values[-1]
         for name, rule in self.rules.items():
             recent = values[-(rule.periods + BEYOND) :]
             self.states[name] = rule.state(recent, self.states.get(name, "INSUFFICIENT_DATA"))

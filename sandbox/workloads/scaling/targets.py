@@ -61,8 +61,11 @@ class Target:
         """Go on waiting where the same target waited before its policies changed."""
         self._adding, self._removed_until = before._adding, before._removed_until
 
-    def decide(self, capacity: int, now: float, speed: float) -> Change | None:
-        """Return what to change now, if anything: bounds first, then adding, then removing."""
+    def decide(self, capacity: int, now: float, speed: float, *, deploying: bool = False) -> Change | None:
+        """Return what to change now, if anything: bounds first, then adding, then removing.
+
+        While ECS deploys a service, nothing is removed from it.
+        """
         limits = self.limits
         if (within := limits.clamp(capacity)) != capacity:
             which = (
@@ -71,7 +74,7 @@ class Target:
                 else f"maximum capacity was set to {within}"
             )
             return Change(within, f"{self.cause}{which}")
-        return self._add(capacity, now, speed) or self._remove(capacity, now, speed)
+        return self._add(capacity, now, speed) or (None if deploying else self._remove(capacity, now, speed))
 
     def _add(self, capacity: int, now: float, speed: float) -> Change | None:
         if "dynamicScalingOutSuspended" in self.suspended:

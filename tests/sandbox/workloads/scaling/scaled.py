@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,9 +86,13 @@ class Service:
 
     wanted: int | None = 1
     told: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
+    deploys: bool = False
 
     def capacity(self, resource_id: str) -> int | None:
         return self.wanted
+
+    def deploying(self, resource_id: str) -> bool:
+        return self.deploys
 
     def set_capacity(self, resource_id: str, capacity: int, reason: str) -> None:
         self.wanted = capacity
@@ -110,9 +114,12 @@ class World:
         logs, ports = Logs(folder / "logs"), Ports(folder / "ports.json")
         self.context = Context(folder, folder, clock, self.events, self.metrics, logs, Faults(), ports)
         self.queues: Mapping[str, Mapping[str, float]] = {}
-        self.scaling = Scaling(
-            self.context, {"ecs": self.service}, count=lambda _, __: self.queues, now=lambda: self.now
-        )
+        self.wanted_queues: list[tuple[str, str]] = []
+        self.scaling = Scaling(self.context, {"ecs": self.service}, count=self._count, now=lambda: self.now)
+
+    def _count(self, _: Path, queues: Iterable[tuple[str, str]]) -> Mapping[str, Mapping[str, float]]:
+        self.wanted_queues = list(queues)
+        return self.queues
 
     async def apply(self, *resources: Resource) -> None:
         await self.scaling.apply(Snapshot(resources))

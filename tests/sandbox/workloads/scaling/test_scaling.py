@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.control.account import Resource
 from tests.sandbox.workloads.scaling.scaled import SERVICE, World, cpu, policy, resource, target, tracking
 
 QUEUE = {"QueueName": "jobs"}
@@ -109,6 +111,18 @@ def test_a_policy_may_only_add(play: Play) -> None:
         await world.apply(target(1, 20), cpu(50, disableScaleIn=True))
         await world.minutes(3, lambda: world.use("CPUUtilization", 100))
         assert await world.minutes(30, lambda: world.use("CPUUtilization", 1)) == [2] * 30
+
+    play(story)
+
+
+def test_nothing_is_removed_in_the_middle_of_a_deployment(play: Play) -> None:
+    async def story(world: World) -> None:
+        await world.apply(target(1, 20), cpu(50))
+        world.service.deploys = True
+        assert await world.minutes(3, lambda: world.use("CPUUtilization", 100)) == [1, 1, 2]
+        assert await world.minutes(20, lambda: world.use("CPUUtilization", 1)) == [2] * 20
+        world.service.deploys = False
+        assert await world.minute(lambda: world.use("CPUUtilization", 1)) == 1
 
     play(story)
 
@@ -330,3 +344,33 @@ def test_a_service_that_is_not_there_yet_is_left_alone(play: Play) -> None:
         assert await world.minute() == 2
 
     play(story, capacity=None)
+
+
+def test_what_our_stacks_make_is_all_simulated(play: Play) -> None:
+    recorded = json.loads((Path(__file__).parent / "recorded_scaling.json").read_text())
+    resources = [
+        Resource(key, one["type"], "us-east-1", one["id"], one["urn"], {}, one["outputs"])
+        for key, one in enumerate(recorded)
+    ]
+
+    async def story(world: World) -> None:
+        await world.apply(*resources)
+        await world.minutes(2)
+        described = world.scaling.describe()
+        by_name = {one["name"]: one for one in described["targets"]}
+        assert [one["name"].rpartition("-")[0] for one in by_name["dev-netprobe"]["policies"]] == [
+            "dev-netprobe-steps",
+            "dev-netprobe-cpu",
+            "dev-netprobe-memory",
+            "dev-netprobe-requests",
+        ]
+        assert len(by_name["dev-netprobe"]["schedules"]) == 1
+        assert [one["target"] for one in by_name["dev-contracts-worker"]["policies"]] == [100]
+        assert "not simulated" not in json.dumps(described)
+        assert sorted(world.wanted_queues) == [
+            ("us-east-1", f"dev-contracts-{name}")
+            for name in ("hourly-e8f59ce", "jobs-06ec617", "uploaded-aa1888c", "written-20d79d3")
+        ]
+        assert world.scaling.alarm("dev-contracts-worker-short-781d949") == "OK"
+
+    play(story, capacity=2)
