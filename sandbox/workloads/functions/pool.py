@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.data.errors import DataError
 from sandbox.workloads.functions import answers, report
@@ -17,7 +17,6 @@ from sandbox.workloads.functions.worker import Ending, Kind, Launch, Worker
 if TYPE_CHECKING:
     from sandbox.workloads.functions.room import Room
     from sandbox.workloads.functions.settings import Version
-    from sandbox.workloads.logs import Logs
 
 INIT_SECONDS = 10.0
 RESTORE_SECONDS = 10.0
@@ -27,6 +26,18 @@ _SNAPSHOT_SECONDS = 130.0
 _LOOK_SECONDS = 0.05
 
 Prepare = Callable[[Kind], Awaitable[Launch]]
+
+
+class Lines(Protocol):
+    """Where lines of logs go."""
+
+    def write(self, group: str, stream: str, text: str) -> None:
+        """Add a line."""
+        ...
+
+    def end(self, group: str, stream: str) -> None:
+        """Say that no more come."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Done:
 class Pool:
     """All workers of one version of a function."""
 
-    def __init__(self, version: Version, prepare: Prepare, room: Room, logs: Logs) -> None:
+    def __init__(self, version: Version, prepare: Prepare, room: Room, logs: Lines) -> None:
         self.version = version
         self.provisioned = 0
         """Workers that are to be ready before anybody calls."""

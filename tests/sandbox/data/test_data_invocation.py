@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ def borrow(event, context):
     import package
     return package.WHOSE
 
+def parse(event, context):
+    import yaml
+    return yaml.safe_load("a: 1")
+
 def stray(event, context):
     import sandbox
 """
@@ -72,8 +77,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.writestr("app/__init__.py", "")
         archive.writestr("app/code.py", CODE)
         archive.writestr("package/__init__.py", "WHOSE = 'its own'")
+        archive.writestr("package-1.0.dist-info/METADATA", "Name: package")
         # Made for another processor, it would not load.
         archive.writestr("yaml/__init__.py", "raise ImportError('built for another processor')")
+        archive.writestr("yaml/_yaml.cpython-39-other.so", "machine code")
+        archive.writestr(f"PyYAML-{version('PyYAML')}.dist-info/METADATA", "Name: PyYAML")
     return path
 
 
@@ -155,14 +163,16 @@ def test_errors_are_told_as_lambda_tells_them(
     assert re.sub(r"(?<=RequestId: )\S+", "{id}", told["errorMessage"]) == message
     if handler == "fail":
         assert "in fail" in told["stackTrace"][-1]
-        assert "handler.py" not in "".join(told["stackTrace"])
+        assert "bootstrap.py" not in "".join(told["stackTrace"])
 
 
 def test_packages_for_another_processor_are_replaced_and_the_log_says_so(caller: Caller) -> None:
     caller.log.unlink(missing_ok=True)
-    function = caller.make("elsewhere", "borrow", architectures=[ELSEWHERE])
-    assert caller.call(function) == Outcome('"its own"')
-    assert f"The package is for {RUNTIME} on {ELSEWHERE}; 1 of its packages" in caller.log.read_text()
+    function = caller.make("elsewhere", "parse", architectures=[ELSEWHERE])
+    assert caller.call(function) == Outcome('{"a": 1}')
+    log = caller.log.read_text()
+    assert f"The package is for {RUNTIME} on {ELSEWHERE}; this is {RUNTIME} on {platform.machine()}: 1 of its" in log
+    assert f"[sandbox]   PyYAML {version('PyYAML')}\n" in log
 
 
 def test_an_image_runs_the_app_of_the_checkout(caller: Caller, tmp_path: Path) -> None:
