@@ -22,6 +22,8 @@ from sandbox.address import CONTROL, Address
 from sandbox.control.account import Account
 from sandbox.control.errors import AccountError
 from sandbox.control.store import FILE_NAME
+from sandbox.data import client as data
+from sandbox.data.errors import DataError
 from sandbox.data.ports import HOST
 from sandbox.workloads.api import Api
 from sandbox.workloads.balancers.manager import BalancerManager
@@ -102,11 +104,14 @@ class Supervisor:
         self._page_url = f"http://{HOST}:{self.context.ports.named('page')}"
         await web.TCPSite(runner, HOST, int(self._page_url.rpartition(":")[2])).start()
         address = Address(os.getpid(), server.port, self._token)
+        # Whatever runs is told where they are; the first to ask should not have to wait until they have started.
+        services = asyncio.create_task(asyncio.to_thread(self._start_services))
         try:
             await self._apply()
             address.write(folder)
             await self._follow(store)
         finally:
+            await services
             await self._page.close()
             await runner.cleanup()
             # The last is ended first: what hands requests on, before what answers them.
@@ -117,6 +122,12 @@ class Supervisor:
             self.context.logs.close()
             if store.exists():
                 address.leave(folder)
+
+    def _start_services(self) -> None:
+        try:
+            data.start(self.context.account)
+        except DataError as problem:
+            self.context.events.add("account", "data", str(problem), level="error")
 
     def described(self) -> Mapping[str, Any]:
         """Return what each manager tells of what it runs."""
