@@ -116,14 +116,15 @@ class HttpApi:
                 response = await self._answered(exchange)
         finally:
             self.ledger.tally.under_way -= 1
-        response.headers.append(("apigw-requestid", exchange.request_id))
-        self.ledger.close(exchange, response)
-        return response
+        return self._closed(exchange, response)
 
     def refuse(self, fault: Fault) -> Response:
         """Answer what is no request, or more than an API takes."""
-        response = RefusedError(*_FAULTS[fault]).response()
-        self.ledger.close(Exchange(Request("-", "-"), identifier()), response)
+        return self._closed(Exchange(Request("-", "-"), identifier()), RefusedError(*_FAULTS[fault]).response())
+
+    def _closed(self, exchange: Exchange, response: Response) -> Response:
+        response.headers.append(("apigw-requestid", exchange.request_id))
+        self.ledger.close(exchange, response)
         return response
 
     async def _answered(self, exchange: Exchange) -> Response:

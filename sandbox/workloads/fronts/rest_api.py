@@ -132,9 +132,7 @@ class RestApi:
             self.ledger.tally.throttled += refused.kind in {"THROTTLED", "QUOTA_EXCEEDED"}
         finally:
             self.ledger.tally.under_way -= 1
-        response.headers += [("x-amzn-RequestId", exchange.request_id), ("x-amz-apigw-id", exchange.extended_id)]
-        self.ledger.close(exchange, response)
-        return response
+        return self._closed(exchange, response)
 
     def refuse(self, fault: Fault) -> Response:
         """Answer what is no request, or more than an API takes."""
@@ -144,6 +142,10 @@ class RestApi:
         else:
             status, text = _FAULTS[fault]
             response = _message(status, text)
+        return self._closed(exchange, response)
+
+    def _closed(self, exchange: Exchange, response: Response) -> Response:
+        response.headers += [("x-amzn-RequestId", exchange.request_id), ("x-amz-apigw-id", exchange.extended_id)]
         self.ledger.close(exchange, response)
         return response
 

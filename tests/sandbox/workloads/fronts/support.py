@@ -231,3 +231,86 @@ def _ask(port: int, method: str, target: str, headers: list[tuple[str, str]], bo
         return Answer(answer.status, answer.getheaders(), answer.read())
     finally:
         connection.close()
+
+
+REST_API = "x1c6ubbroj"
+REST_ARN = f"arn:aws:apigateway:us-east-1::/restapis/{REST_API}"
+REST_NAME = "dev-front-door-a6d8b4b"
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/dev-front-door-9e262a7/d4afb7c1"
+
+
+def rest_api(
+    document: dict[str, Any],
+    *,
+    settings: dict[str, dict[str, Any]] | None = None,
+    deployment: str = "d7ecpc",
+    log: str = "",
+    api: dict[str, Any] | None = None,
+    **stage: Any,
+) -> list[Resource]:
+    """Return a REST API as our stacks have it: one document, one stage, settings by the path of a method."""
+    access = {"destinationArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}", "format": log}
+    host = f"https://{REST_API}.execute-api.us-east-1.amazonaws.com"
+    values = {"name": REST_NAME, "disableExecuteApiEndpoint": False, "binaryMediaTypes": ["*/*"], **(api or {})}
+    made = [
+        resource(
+            "aws:apigateway/restApi:RestApi",
+            "dev-front-door",
+            REST_API,
+            **values,
+            body=json.dumps(document),
+            arn=REST_ARN,
+            rootResourceId="r00tr00t00",
+            executionArn=f"arn:aws:execute-api:us-east-1:123456789012:{REST_API}",
+        ),
+        resource(
+            "aws:apigateway/stage:Stage",
+            "dev-front-door",
+            f"ags-{REST_API}-live",
+            **{**({"accessLogSettings": access} if log else {}), **stage},
+            deployment=deployment,
+            stageName="live",
+            restApi=REST_API,
+            arn=f"{REST_ARN}/stages/live",
+            invokeUrl=f"{host}/live",
+        ),
+        resource(
+            "aws:lb/listener:Listener",
+            "dev-front-door-http",
+            LISTENER,
+            loadBalancerArn=BALANCER,
+            port=80,
+            protocol="HTTP",
+            arn=LISTENER,
+        ),
+    ]
+    made += [
+        resource(
+            "aws:apigateway/methodSettings:MethodSettings",
+            "dev-front-door",
+            path,
+            restApi=REST_API,
+            stageName="live",
+            methodPath=path,
+            settings=each,
+        )
+        for path, each in (settings or {}).items()
+    ]
+    return made
+
+
+def client(name: str, value: str, **plan: Any) -> list[Resource]:
+    """Return somebody who has a key of the REST API."""
+    stages = [{"apiId": REST_API, "stage": "live"}]
+    return [
+        resource("aws:apigateway/apiKey:ApiKey", name, f"key-{name}", value=value, enabled=True),
+        resource("aws:apigateway/usagePlan:UsagePlan", name, f"plan-{name}", apiStages=stages, **plan),
+        resource(
+            "aws:apigateway/usagePlanKey:UsagePlanKey",
+            name,
+            f"key-{name}",
+            keyId=f"key-{name}",
+            usagePlanId=f"plan-{name}",
+            value=value,
+        ),
+    ]
