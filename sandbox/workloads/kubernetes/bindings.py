@@ -7,7 +7,7 @@ that is not, or is being deleted, is deregistered; its readiness gate opens once
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sandbox.workloads.kubernetes.objects import Binding, matches
@@ -40,6 +40,8 @@ class Registrations:
             if key not in wanted or (container is not None and pod.running and container.port != port):
                 del self._registered[key]
                 self._leave(key)
+                # Its address comes back in a later step, once it has begun to leave.
+                wanted.pop(key, None)
         for (group, ip), pod in wanted.items():
             if (group, ip) not in self._registered and pod.container is not None and pod.running:
                 target = Target(ip, pod.container.host, pod.container.port, pod.zone, self._subject)
@@ -49,13 +51,7 @@ class Registrations:
 
     def health(self, pod: Pod) -> str:
         """Return how a load balancer finds a pod, empty where none knows it."""
-        found = (
-            health.state
-            for group in {group for group, ip in self._registered if ip == pod.ip}
-            for health in self._targets.health(group)
-            if health.target.id == pod.ip
-        )
-        return next(found, "")
+        return next((state for known, state in self._states() if known is pod), "")
 
     async def close(self) -> None:
         """Deregister everything, without waiting for what is under way."""
@@ -68,11 +64,18 @@ class Registrations:
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def _open_gates(self) -> None:
+        for pod, state in self._states():
+            if pod.gate is False and state == "healthy":
+                pod.gate = True
+
+    def _states(self) -> Iterator[tuple[Pod, str]]:
+        """Yield each registered pod with the state of its target."""
         for group in {group for group, _ in self._registered}:
             for health in self._targets.health(group):
                 known = self._registered.get((group, health.target.id))
-                if known is not None and known[0].gate is False and health.state == "healthy":
-                    known[0].gate = True
+                # A target that still leaves has the address too, and another port.
+                if known is not None and known[1] == health.target.port:
+                    yield known[0], health.state
 
     def _leave(self, key: tuple[str, str]) -> None:
         task = asyncio.create_task(self._targets.deregister(*key))
