@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from automation import doctor as doctor_report
-from automation import operations, preview_cli, recovery, render, smoke
+from automation import operate_cli, operations, preview_cli, recovery, render, smoke
 from automation.bring_up import bring_up
 from automation.cloud import Cloud, Session, choose, open_session, settings_of
 from automation.cost_cli import cost
@@ -47,6 +47,12 @@ app.command()(modes)
 app.command()(rollback)
 app.command()(restore)
 app.command()(rehearse)
+
+app.add_typer(operate_cli.secrets, name="secrets")
+for command in (operate_cli.status, operate_cli.logs, operate_cli.scale, operate_cli.redeploy):
+    app.command()(command)
+app.command("exec")(operate_cli.exec_)
+app.command("open")(operate_cli.open_)
 
 for command in (preview_cli.preview, preview_cli.drift, preview_cli.comment):
     app.command()(command)

@@ -54,6 +54,11 @@ def follow(session: Session) -> None:
         client.changed(session.account)
 
 
+def stopped(session: Session) -> bool:
+    """Whether a stack is one of this machine and nothing runs of it."""
+    return session.account is not None and client.running(session.account) is None
+
+
 def local(session: Session) -> Local | None:
     """Return where a stack can be reached on this machine; None when it does not run here."""
     if session.account is None:
