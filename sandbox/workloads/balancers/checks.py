@@ -7,6 +7,7 @@ checks).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -28,10 +29,14 @@ class CheckFailedError(Exception):
 
 
 class Watch:
-    """Counts the passes and failures of one target in a row."""
+    """Counts the passes and failures of one target in a row.
 
-    def __init__(self, check: Check, *, new: bool, healthy: bool) -> None:
+    A new target is not called unhealthy in its first `starts` seconds: a program starts no faster than in AWS.
+    """
+
+    def __init__(self, check: Check, *, new: bool, healthy: bool, starts: float = 0) -> None:
         self._check = check
+        self._started = time.monotonic() + starts
         self._new = new
         self._healthy = healthy
         self._row = 0
@@ -68,7 +73,7 @@ class Watch:
         self._row += 1
         if self._new and good:
             self._row = needed
-        if self._row < needed:
+        if self._row < needed or (self._new and not good and time.monotonic() < self._started):
             return False
         self._healthy, self._new, self._row = good, False, 0
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sandbox.workloads.balancers.checks import CheckFailedError, Probe, Watch
 from sandbox.workloads.balancers.model import GroupSpec
+from sandbox.workloads.containers.health import grace
 from sandbox.workloads.context import Context
 from sandbox.workloads.surfaces import Health, Target
 
@@ -179,7 +180,9 @@ class Group:
 
     async def _watch(self, member: Member, spec: GroupSpec) -> None:
         probe: Probe = lambda: self._probe(member, spec)  # noqa: E731 - a name for what the type says
-        watch = Watch(spec.check, new=member.state == "initial", healthy=member.state == "healthy")
+        check, clock = spec.check, self._context.clock
+        starts = grace(clock, (check.unhealthy - 1) * check.interval)
+        watch = Watch(check, new=member.state == "initial", healthy=member.state == "healthy", starts=starts)
         while True:
             began = asyncio.get_running_loop().time()
             verdict = watch.passed() if (problem := await _tried(watch, probe)) is None else watch.failed()
@@ -191,7 +194,7 @@ class Group:
             elif member.status == _REGISTERING:
                 self._set(member, _CHECKING)
             spent = asyncio.get_running_loop().time() - began
-            await asyncio.sleep(max(0.0, self._context.clock.real(spec.check.interval) - spent))
+            await asyncio.sleep(max(0.0, clock.real(check.interval) - spent))
 
     def _set(self, member: Member, status: tuple[str, str, str]) -> None:
         before, member.status = member.state, status

@@ -23,6 +23,9 @@ from tests.sandbox.workloads.balancers.balancer_account import (
 
 USERS = group_arn("dev-users")
 PLAIN = (balancer(), listener(), group(), rule())
+# So short that a new target has no time to start.
+SOON = {"interval": 0.1}
+QUICK = (balancer(), listener(), group(check=SOON), rule())
 
 
 def health(here, name="dev-users"):
@@ -64,7 +67,7 @@ def test_a_new_target_is_initial_with_the_reason_of_aws(tmp_path):
 )
 def test_a_matcher_says_which_status_passes(tmp_path, status, matcher, state):
     async def run():
-        resources = (balancer(), listener(), group(check={"matcher": matcher, "path": "/ready"}), rule())
+        resources = (balancer(), listener(), group(check={"matcher": matcher, "path": "/ready", **SOON}), rule())
         async with world(tmp_path, *resources, speed=1000) as here:
 
             async def answer(request):
@@ -86,7 +89,7 @@ def test_who_does_not_answer_in_time_is_unhealthy_by_timeout(tmp_path):
         async def silent(reader, writer):
             await reader.read()
 
-        resources = (balancer(), listener(), group(check={"timeout": 0.05}), rule())
+        resources = (balancer(), listener(), group(check={"timeout": 0.05, **SOON}), rule())
         async with talking(silent) as port, world(tmp_path, *resources, speed=1000) as here:
             here.manager.register(USERS, Target("10.20.0.9", "127.0.0.1", port))
             await until(lambda: here.state("10.20.0.9") == "unhealthy")
@@ -97,7 +100,7 @@ def test_who_does_not_answer_in_time_is_unhealthy_by_timeout(tmp_path):
 
 def test_where_nobody_listens_checks_fail(tmp_path):
     async def run():
-        async with world(tmp_path, *PLAIN, speed=1000) as here:
+        async with world(tmp_path, *QUICK) as here:
             here.manager.register(USERS, Target("10.20.0.9", "127.0.0.1", ports.free()))
             await until(lambda: here.state("10.20.0.9") == "unhealthy")
             assert health(here) == [("unhealthy", "Target.FailedHealthChecks", "Health checks failed")]
@@ -106,9 +109,27 @@ def test_where_nobody_listens_checks_fail(tmp_path):
     asyncio.run(run())
 
 
+def test_a_new_target_has_the_time_to_start_whatever_the_speed(tmp_path):
+    async def run():
+        async with world(tmp_path, *PLAIN, speed=1000) as here:
+            script = iter([503] * 5)
+
+            async def answer(request):
+                return Response(next(script, 200))
+
+            resources = (balancer(), listener(), group(check={"path": "/start"}), rule())
+            await here.apply(*resources)
+            await here.target(answer, healthy=False)
+            await until(lambda: here.state("10.20.0.17") == "healthy")
+            said = [event.text for event in here.context.events.since() if event.kind == "health"]
+            assert [text for text in said if "unhealthy" in text] == []
+
+    asyncio.run(run())
+
+
 def test_thresholds_count_passes_and_failures_in_a_row(tmp_path):
     async def run():
-        check = {"healthyThreshold": 3, "unhealthyThreshold": 2, "path": "/check"}
+        check = {"healthyThreshold": 3, "unhealthyThreshold": 2, "path": "/check", **SOON}
         async with world(tmp_path, balancer(), listener(), group(check=check), rule(), speed=1000) as here:
             script = iter([200, 500, 200, 500, 500, 200, 500, 200, 200, 200])
             seen = []
@@ -140,7 +161,7 @@ def test_without_targets_the_answer_is_503(tmp_path):
 
 def test_when_all_are_unhealthy_all_get_requests(tmp_path):
     async def run():
-        resources = (balancer(), listener(), group(check={"path": "/broken"}), rule())
+        resources = (balancer(), listener(), group(check={"path": "/broken", **SOON}), rule())
         async with world(tmp_path, *resources, speed=1000) as here:
 
             async def answer(request):
@@ -158,7 +179,7 @@ def test_when_all_are_unhealthy_all_get_requests(tmp_path):
 
 def test_the_unhealthy_get_nothing_while_somebody_is_healthy(tmp_path):
     async def run():
-        async with world(tmp_path, *PLAIN, speed=1000) as here:
+        async with world(tmp_path, *QUICK) as here:
             await here.target(ip="10.20.0.1")
             here.manager.register(USERS, Target("10.20.0.2", "127.0.0.1", ports.free()))
             await until(lambda: here.state("10.20.0.2") == "unhealthy")
