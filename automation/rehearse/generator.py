@@ -24,33 +24,30 @@ import aiohttp
 
 _PAUSE = 0.1
 _MOST_BYTES = 10 * 1024 * 1024
+_OF_A_NETWORK = 250
+
+Row = tuple[float, float, float, int, str]
+"""When it was due, how long it waited and took, the answer's status, and what went wrong."""
 
 
 @dataclass
 class Schedule:
-    """When each request is due; all connections take theirs from it, in order."""
+    """When each request is due."""
 
     rate: float
-    now: float
+    due: float
     end: float = float("inf")
-    _due: float = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._due = self.now
-
-    def take(self) -> float | None:
-        """Return the time at which the next request is due; None when there is no next one."""
-        due = self._due
-        if due >= self.end:
-            return None
-        self._due += 1 / self.rate
+    def take(self) -> float:
+        """Return when the next request is due, and go on to the one after it."""
+        due = self.due
+        self.due += 1 / self.rate
         return due
 
     def change(self, rate: float, now: float) -> None:
-        """Go on at another rate; what is late already stays due when it was."""
-        if self._due > now:
-            self._due = now + min(self._due - now, 1 / rate)
+        """Go on at another rate; what should have been sent already stays due when it was."""
         self.rate = rate
+        self.due = min(self.due, now + 1 / rate)
 
 
 @dataclass
@@ -62,17 +59,30 @@ class Generator:
     timeout: float
     offset: float
     """What turns a monotonic time into seconds since 1970."""
-    ended: list[tuple[float, float, float, int, str]] = field(
-        default_factory=list[tuple[float, float, float, int, str]]
-    )
+    ended: list[Row] = field(default_factory=list[Row])
 
     async def run(self, connections: int) -> None:
         """Send until the schedule ends, and wait for the answers to what was sent."""
-        async with asyncio.TaskGroup() as group:
-            for number in range(connections):
-                group.create_task(self._client(number))
+        queue: asyncio.Queue[float] = asyncio.Queue()
+        clients = [asyncio.create_task(self._client(number, queue)) for number in range(connections)]
+        try:
+            await self._keep_time(queue)
+            await queue.join()
+        finally:
+            for client in clients:
+                client.cancel()
+            await asyncio.gather(*clients, return_exceptions=True)
 
-    async def _client(self, number: int) -> None:
+    async def _keep_time(self, queue: asyncio.Queue[float]) -> None:
+        """Hand out requests when they are due, until the schedule ends."""
+        while (now := time.monotonic()) < self.schedule.end:
+            if self.schedule.due <= now:
+                queue.put_nowait(self.schedule.take())
+            else:
+                # The schedule may change meanwhile.
+                await asyncio.sleep(min(self.schedule.due - now, _PAUSE))
+
+    async def _client(self, number: int, queue: asyncio.Queue[float]) -> None:
         """Send what is due, one request at a time on one connection."""
         connector = aiohttp.TCPConnector(limit=1, ssl=False, ttl_dns_cache=None, local_addr=_address(self.url, number))
         async with aiohttp.ClientSession(
@@ -82,13 +92,13 @@ class Generator:
             headers={"User-Agent": "modeshift-rehearsal"},
             auto_decompress=False,
         ) as session:
-            while (due := self.schedule.take()) is not None:
-                # A low rate may change while this one waits: the schedule's end is looked at again and again.
-                while (ahead := due - time.monotonic()) > 0:
-                    await asyncio.sleep(min(ahead, _PAUSE))
-                    if self.schedule.end <= due:
-                        return
-                await self._send(session, due)
+            while True:
+                due = await queue.get()
+                if (waited := time.monotonic() - due) > self.timeout:
+                    self._note(due, waited, 0, "no free connection in time")
+                else:
+                    await self._send(session, due)
+                queue.task_done()
 
     async def _send(self, session: aiohttp.ClientSession, due: float) -> None:
         began = time.monotonic()
@@ -105,15 +115,18 @@ class Generator:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = problem_of(error)
-        now = time.monotonic()
-        self.ended.append((due + self.offset, began - due, now - due, 0 if problem else status, problem))
+        self._note(due, began - due, 0 if problem else status, problem)
+
+    def _note(self, due: float, waited: float, status: int, problem: str) -> None:
+        took = time.monotonic() - due
+        self.ended.append((round(due + self.offset, 6), round(waited, 6), round(took, 6), status, problem))
 
 
 def _address(url: str, number: int) -> tuple[str, int] | None:
     """Return an address of this machine for one client, where it has many: a firewall counts requests by address."""
     if sys.platform != "linux" or urlsplit(url).hostname not in {"127.0.0.1", "localhost"}:
         return None
-    return f"127.0.{1 + number // 250}.{1 + number % 250}", 0
+    return f"127.0.{1 + number // _OF_A_NETWORK}.{1 + number % _OF_A_NETWORK}", 0
 
 
 def problem_of(error: BaseException) -> str:
@@ -155,10 +168,7 @@ async def _tell(generator: Generator) -> None:
 
 def _write(generator: Generator) -> None:
     rows, generator.ended = generator.ended, []
-    sys.stdout.write(
-        json.dumps([[round(part, 6) if isinstance(part, float) else part for part in row] for row in rows])
-    )
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(rows) + "\n")
     sys.stdout.flush()
 
 

@@ -19,15 +19,14 @@ CONNECTIONS = 64
 REQUEST_SECONDS = 30.0
 
 _ROOT = Path(__file__).resolve().parents[2]
-_RISE = (0.05, 0.1, 0.25, 0.5)
+_RISE = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _STEP_SECONDS = 2.0
-_STEPS_OF_A_RATE = 4
-"""How long a rate may take to become steady: processes start meanwhile."""
-_TIMES_LOWERED = 4
+_STEPS_OF_A_RATE = 8
+"""How many steps a rate may take to become steady: processes start meanwhile."""
 _SLOW_SECONDS = 0.5
 """A 95th percentile above this is no steady load: more comes than is answered, or something is still starting."""
 _ANSWERED = 0.9
-_LEFT_FREE = 0.7
+_FIRST_SECONDS = 60.0
 _LEAST = 1.0
 
 
@@ -128,24 +127,31 @@ def sending(url: str, rate: float) -> Iterator[Load]:
 def warm_up(load: Load, wanted: float, say: Callable[[str], None]) -> float:
     """Raise the rate to what is wanted, or to what this machine carries; return the rate that it stays at.
 
-    The first requests to a function start it, and the first second of a load is no steady one.
+    The first requests start what answers them, and each new rate may start more: a rate is given up only when it did
+    not become steady for a while, and then the one before it is taken.
     """
+    _first_answer(load)
+    rate = _LEAST
     for share in _RISE:
-        _step(load, max(_LEAST, wanted * share))
-    rate = wanted
-    for _ in range(_TIMES_LOWERED):
-        seen = [_step(load, rate)]
-        while _behind(seen[-1], rate) and len(seen) < _STEPS_OF_A_RATE:
-            seen.append(_step(load, rate))
-        if not _behind(seen[-1], rate):
-            return rate
-        carried = max(_LEAST, min(rate, seen[-1].rate) * _LEFT_FREE)
-        say(f"{rate:.0f} requests a second are more than this machine carries; going on with {carried:.0f}.")
-        # What is late is answered first.
-        _step(load, max(_LEAST, carried / 4))
-        rate = carried
-    load.change(rate)
+        tried = max(_LEAST, wanted * share)
+        if not _becomes_steady(load, tried):
+            say(f"{tried:.0f} requests a second are more than this machine carries; going on with {rate:.0f}.")
+            # What is late is answered first.
+            _becomes_steady(load, rate)
+            break
+        rate = tried
     return rate
+
+
+def _first_answer(load: Load) -> None:
+    """Wait until something is answered, or failed for good: whatever answers may have to start first."""
+    end = time.monotonic() + _FIRST_SECONDS
+    while not any(not one.failure for one in list(load.samples)) and time.monotonic() < end:
+        load.go_on(_STEP_SECONDS / 4)
+
+
+def _becomes_steady(load: Load, rate: float) -> bool:
+    return any(not _behind(_step(load, rate), rate) for _ in range(_STEPS_OF_A_RATE))
 
 
 def _step(load: Load, rate: float) -> Figures:

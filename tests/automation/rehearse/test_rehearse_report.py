@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -26,10 +27,9 @@ HOSTILE = "a | b `c` <img src=x onerror=y> [d](https://evil.example) @somebody\n
 
 
 def shown(found: Report) -> str:
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with console.file:
-        console.print(view(found))
-        return console.export_text()
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(view(found))
+    return console.export_text()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_same_rehearsal_gives_the_same_picture(tmp_path: Path) -> None:
         write_chart(found, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
-    drawn = ElementTree.parse(tmp_path / "one.svg").getroot()
+    drawn = ET.parse(tmp_path / "one.svg").getroot()
     assert drawn.tag.endswith("svg")
     text = (tmp_path / "one.svg").read_text()
     assert "prefers-color-scheme: dark" in text
