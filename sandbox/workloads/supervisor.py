@@ -69,6 +69,8 @@ class Supervisor:
         self._fronts = Fronts(self.context, functions, balancers, firewall)
         self._ecs = ecs = Ecs(self.context, containers, balancers)
         self._kubernetes = Kubernetes(self.context, containers, balancers)
+        scaling = Scaling(self.context, {"ecs": ecs, "lambda": functions})
+        ecs.alarm = scaling.alarm
         # In the order in which they are begun; each needs those before it.
         self.managers: Mapping[str, Manager] = {
             "functions": functions,
@@ -77,7 +79,7 @@ class Supervisor:
             "fronts": self._fronts,
             "ecs": ecs,
             "kubernetes": self._kubernetes,
-            "scaling": Scaling(self.context, {"ecs": ecs, "lambda": functions}),
+            "scaling": scaling,
         }
         self._api, self._page = Api(self), Page(self)
         self._token = secrets.token_urlsafe(24)

@@ -105,6 +105,11 @@ class Ecs:
         if service is not None:
             service.scale(max(0, capacity), reason.rstrip("."))
 
+    def deploying(self, resource_id: str) -> bool:
+        """Whether a service is in the middle of a deployment, by `service/CLUSTER/NAME`."""
+        service = self._scaled(resource_id)
+        return service is not None and bool(service.deployments) and service.deployments[0].rollout == "IN_PROGRESS"
+
     def redeploy(self, service_arn: str) -> None:
         """Replace all tasks by new ones of what the account has, by the service's own strategy.
 
