@@ -94,12 +94,12 @@ class HttpApi:
         self, api: Resource, stage: Resource, bases: Sequence[Base], routes: list[tuple[Resource, Resource | None]]
     ) -> None:
         """Be as the account says: `bases` are what paths begin with, `routes` have their integrations beside them."""
-        settings: Mapping[str, Any] = stage.outputs
+        settings: dict[str, Any] = stage.outputs
         self._bases = bases
         self._identity = replace(self._identity, variables=dict(settings.get("stageVariables") or {}))
         self.ledger.follow(settings.get("accessLogSettings"))
-        cors: Mapping[str, Any] | None = api.outputs.get("corsConfiguration")  # pyright: ignore[reportAssignmentType]
-        self._cors = Cors(cors) if cors else None
+        outputs: dict[str, Any] = api.outputs
+        self._cors = Cors(outputs["corsConfiguration"]) if outputs.get("corsConfiguration") else None
         self._routes.follow(routes, settings)
 
     def document(self) -> dict[str, Any]:

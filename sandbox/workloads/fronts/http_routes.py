@@ -67,7 +67,7 @@ class Routes:
 
 
 def _leads_to(route: Route, outputs: Mapping[str, Any], integration: Resource | None) -> Route:
-    values: Mapping[str, Any] = {} if integration is None else integration.outputs
+    values: dict[str, Any] = {} if integration is None else integration.outputs
     kind, link = values.get("integrationType"), values.get("connectionType")
     function = function_of(str(values.get("integrationUri", "")))
     seconds = float(values.get("timeoutMilliseconds") or _LONGEST) / 1000

@@ -93,7 +93,7 @@ class RestApi:
 
     def follow(self, snapshot: Snapshot, api: Resource, stage: Resource, bases: Sequence[Base]) -> None:
         """Be as the account says. A definition counts from the moment that a deployment of it is the stage's."""
-        outputs: Mapping[str, Any] = stage.outputs
+        outputs: dict[str, Any] = stage.outputs
         self._bases = bases
         deployment = str(outputs["deployment"])
         if self._deployed is None or self._deployed.id != deployment:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.control.account import Account
 from sandbox.workloads import faults
 from sandbox.workloads.http.messages import Response
 from sandbox.workloads.surfaces import Invocation
@@ -406,14 +408,15 @@ def test_requests_are_measured_as_our_alarms_ask(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_faults_that_were_asked_for_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "seconds", "status"), [("throttle", 0, 429), ("delay", 0.2, 200)])
+def test_faults_that_were_asked_for_hold(tmp_path: Path, kind: str, seconds: float, status: int) -> None:
     async def scenario() -> None:
         async with running(tmp_path, http_api()) as api:
-            rule = faults.faults.Rule("dev-front-door", faults.OPERATION, "throttle", nth=0)
-            api.context.faults._rules = [rule]
-            assert (await api.ask()).status == 429
-            api.context.faults._rules = []
-            assert (await api.ask()).status == 200
+            with closing(Account(tmp_path)) as account:
+                faults.ask(account, kind, "dev-front-*", seconds)
+                api.context.faults.read(account)
+            assert (await api.ask()).status == status
+            assert api.statistic("Latency", "Minimum", ApiId=HTTP_API) >= seconds * 1000
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ import json
 import re
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -59,10 +59,9 @@ def plain(*paths: str, **integration: Any) -> dict[str, Any]:
 
 def ours(*operations: Operation, needs_key: bool = False, path: str = "/") -> dict[str, Any]:
     """Return the definition that our front door makes of a service."""
-    target = LambdaTarget(
-        **dict.fromkeys(["function_name", "alias_name", "alias_arn"], cast("Any", "x")),
-        invoke_arn=cast("Any", invoke_uri()),
-    )
+    name: Any = "netprobe"
+    uri: Any = invoke_uri()
+    target = LambdaTarget(function_name=name, alias_name=name, alias_arn=name, invoke_arn=uri)
     gate = Gate(needs_key=needs_key, operations=operations)
     return definition("dev-front-door", [RestRoute(name="netprobe", path=path, target=target, timeout=28, gate=gate)])
 
