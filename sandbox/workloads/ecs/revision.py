@@ -195,10 +195,10 @@ class Wanted:
     def strategy(self) -> Strategy:
         return self.configuration.get("strategy") or "ROLLING"
 
-    @property
-    def signature(self) -> str:
-        """Return what changes whenever AWS would start a deployment."""
+    def signature(self, task_definition: str = "") -> str:
+        """Return what changes whenever AWS would start a deployment; that with another task definition if one is given."""
         outputs = {name: value for name, value in self.resource.outputs.items() if name not in _NOT_DEPLOYED}
+        outputs["taskDefinition"] = task_definition or outputs["taskDefinition"]
         return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
 
     def _given(self, name: str, default: Any) -> Any:  # noqa: ANN401 - as the type has it

@@ -56,7 +56,8 @@ class Service:
         """Why the last deployment failed; empty when it did not."""
         self.closing = False
         self._told = True
-        self._signature = ""
+        self._signatures: set[str] = set()
+        """What was deployed last; also what is left of it in the account once it has been taken back."""
         self._account_desired = wanted.desired
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._wake = asyncio.Event()
@@ -83,8 +84,8 @@ class Service:
         if wanted.desired != self._account_desired:
             self._account_desired = wanted.desired
             self.scale(wanted.desired, "The service was updated")
-        if wanted.signature != self._signature:
-            self._signature = wanted.signature
+        if wanted.signature() not in self._signatures:
+            self._signatures = {wanted.signature()}
             self.deploy(wanted.revision)
         elif self._move is None and self.deployments[0].rollout == "IN_PROGRESS":
             self._begin_move(self.deployments[0])
@@ -121,6 +122,7 @@ class Service:
         if self.wanted.breaker_rolls_back and back is not None and back is not failed:
             back.to("IN_PROGRESS", words.rolling_back(why, back.id))
             back.failed_tasks = 0
+            self._signatures.add(self.wanted.signature(back.revision.arn))
             self.deployments = [back, *(one for one in self.deployments if one is not back)]
             self.say(f"rolling back to deployment {back.id}.", level="warning")
             self._scheduler.begin()
@@ -149,7 +151,8 @@ class Service:
             deployment = self.deployments[0]
             if deployment.rollout == "FAILED" or (deployment.rollout == "COMPLETED" and self._scheduler.steady):
                 self._told = True
-                return Outcome(ok=not self.failure, reason=self.failure)
+                outputs = {"taskDefinition": deployment.revision.arn} if self.failure else {}
+                return Outcome(ok=not self.failure, reason=self.failure, outputs=outputs)
             await asyncio.sleep(0.05)
         return Outcome(ok=False, reason=f"The service {self.wanted.name} was deleted.")
 
@@ -230,7 +233,7 @@ class Service:
         return {
             "desired": self.desired,
             "accountDesired": self._account_desired,
-            "signature": self._signature,
+            "signatures": sorted(self._signatures),
             "failure": self.failure,
             "primary": self.deployments[0].kept() if self.deployments else None,
             "completed": self.completed.kept() if self.completed else None,
@@ -266,7 +269,7 @@ class Service:
 
     def _restore(self, kept: Mapping[str, Any]) -> None:
         self.desired, self._account_desired = kept["desired"], kept["accountDesired"]
-        self._signature, self.failure = kept["signature"], kept["failure"]
+        self._signatures, self.failure = set(kept["signatures"]), kept["failure"]
         self.completed = Deployment.read(kept["completed"]) if kept["completed"] else None
         if kept["primary"]:
             same = self.completed is not None and kept["primary"]["id"] == self.completed.id
