@@ -35,15 +35,11 @@ class Balancer:
     weights: Mapping[str, Mapping[str, int]]
     firewall: Firewall | None
     servers: dict[str, Server] = field(default_factory=dict[str, Server])
+    measures: Measures = field(init=False)
     requests: int = 0
 
     def __post_init__(self) -> None:
-        self._measures = Measures(self.forwarder.context.metrics, self.spec.suffix)
-
-    @property
-    def measures(self) -> Measures:
-        """Return its counters."""
-        return self._measures
+        self.measures = Measures(self.forwarder.context.metrics, self.spec.suffix)
 
     def listener(self, arn: str) -> ListenerSpec | None:
         """Return one of its listeners."""
@@ -77,7 +73,7 @@ class Balancer:
             response = await self._answer(listener_arn, request)
         except asyncio.CancelledError:
             # The client has gone, and reads no answer.
-            self._measures.own(answers.CLIENT_GONE)
+            self.measures.own(answers.CLIENT_GONE)
             raise
         listener = self.listener(listener_arn)
         if listener is not None and not listener.server_header and answers.SERVER in response.headers:
@@ -122,11 +118,11 @@ class Balancer:
 
     def _refuse(self, fault: Fault) -> Response:
         response = answers.refusal(fault)
-        self._measures.own(response.status)
+        self.measures.own(response.status)
         return response
 
     def _own(self, status: int) -> Response:
-        self._measures.own(status)
+        self.measures.own(status)
         return answers.error(status)
 
     async def _answer(self, listener_arn: str, request: Request) -> Response:
@@ -137,6 +133,9 @@ class Balancer:
             return self._own(405)
         if has_too_many_addresses(request):
             return self._own(answers.TOO_MANY_ADDRESSES)
+        if not self.spec.internal:
+            # Of one behind an API, the API itself is slower.
+            await asyncio.sleep(self.forwarder.context.faults.delay(self.spec.subject))
         request, refused = await self._judged(request)
         if refused is not None:
             return refused
@@ -152,7 +151,7 @@ class Balancer:
         verdict = self.firewall.judge(self.spec.arn, request)
         if verdict is None or verdict.action == "allow":
             return request, None
-        self._measures.own(verdict.status)
+        self.measures.own(verdict.status)
         if verdict.body is None and not verdict.headers:
             return request, answers.error(verdict.status)
         return request, Response(verdict.status, [answers.SERVER, *verdict.headers], verdict.body or b"")
@@ -163,13 +162,13 @@ class Balancer:
                 case "forward":
                     return await self._forward(rule, action, listener, request)
                 case "redirect":
-                    self._measures.add("HTTP_Redirect_Count")
+                    self.measures.add("HTTP_Redirect_Count")
                     local = {
                         one.port: self.servers[one.arn].port for one in self.spec.listeners if one.arn in self.servers
                     }
                     return answers.redirect(action.detail, request, listener.port, local)
                 case "fixed-response":
-                    self._measures.add("HTTP_Fixed_Response_Count")
+                    self.measures.add("HTTP_Fixed_Response_Count")
                     return answers.fixed(action.detail)
                 case kind:
                     return _not_simulated(kind)
@@ -191,9 +190,9 @@ class Balancer:
             asked = rewritten(request, rule.rewrites)
         except re.error:
             return self._own(500)
-        self._measures.chosen(spec.suffix, group.healthy)
+        self.measures.chosen(spec.suffix, group.healthy)
         response = await self.forwarder.send(
-            forwarded(asked, self.spec, listener), member, spec, self.spec, self._measures
+            forwarded(asked, self.spec, listener), member, spec, self.spec, self.measures
         )
         if action.sticky_seconds:
             response.headers += sticky.cookies(request, sticky.GROUP, arn, action.sticky_seconds)

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sandbox.workloads.balancers import answers, lambdas
 from sandbox.workloads.balancers.group import Member
@@ -23,6 +23,7 @@ CONNECT_SECONDS = 10
 
 _VALID_NAME = re.compile(r"[A-Za-z0-9-]+")
 _MOST_ADDRESSES = 30
+_TOLD_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Forwarder:
     context: Context
     client: Client
     invoker: Invoker
-    running: set[asyncio.Task[Invocation]]
+    running: set[asyncio.Task[Invocation]] = field(default_factory=set["asyncio.Task[Invocation]"])
+    told: dict[str, float] = field(default_factory=dict[str, float])
 
     async def send(
         self, request: Request, member: Member, group: GroupSpec, balancer: BalancerSpec, measures: Measures
@@ -41,17 +43,18 @@ class Forwarder:
         member.begin()
         began = time.perf_counter()
         try:
-            await asyncio.sleep(self.context.faults.delay(member.target.subject or group.subject))
             if group.kind == "lambda":
                 response = await self._function(request, member, group, measures)
             else:
+                await asyncio.sleep(self.context.faults.delay(member.target.subject or group.subject))
                 response = await self._address(request, member, balancer)
         except UpstreamError as problem:
             member.end()
             if isinstance(problem, RefusedError | ConnectTimeoutError):
                 measures.add("TargetConnectionErrorCount", group=group.suffix)
-            slow = isinstance(problem, ConnectTimeoutError | IdleTimeoutError)
-            return self._own(504 if slow else 502, measures)
+            status = 504 if isinstance(problem, ConnectTimeoutError | IdleTimeoutError) else 502
+            self._tell(group, f"{status} for {request.method} {request.path}: {_reason(problem, member)}")
+            return self._own(status, measures)
         except TooLargeError:
             member.end()
             return self._own(413, measures)
@@ -97,13 +100,33 @@ class Forwarder:
         except lambdas.InvalidAnswerError as problem:
             measures.add("LambdaUserError", group=group.suffix)
             if not outcome.error:
-                self.context.events.add(group.subject, "front", f"502: {problem}", stack=group.stack, level="warning")
+                self._tell(group, f"502 for {request.method} {request.path}: {problem}")
             return None
+
+    def _tell(self, group: GroupSpec, text: str) -> None:
+        """Note an error that no log of the target has; the same target group is not noted all the time."""
+        now = time.monotonic()
+        if now - self.told.get(group.arn, -_TOLD_SECONDS) >= _TOLD_SECONDS:
+            self.told[group.arn] = now
+            self.context.events.add(group.subject, "front", text, stack=group.stack, level="warning")
 
     @staticmethod
     def _own(status: int, measures: Measures) -> Response:
         measures.own(status)
         return answers.error(status)
+
+
+def _reason(problem: UpstreamError, member: Member) -> str:
+    target = f"the target {member.target.id}:{member.target.port}"
+    match problem:
+        case RefusedError():
+            return f"{target} refused the connection."
+        case ConnectTimeoutError():
+            return f"{target} took no connection for {CONNECT_SECONDS} seconds."
+        case IdleTimeoutError():
+            return f"{target} said nothing until the idle timeout."
+        case _:
+            return f"{target} closed the connection, or what it said is no HTTP ({problem})."
 
 
 def forwarded(request: Request, balancer: BalancerSpec, listener: ListenerSpec) -> Request:

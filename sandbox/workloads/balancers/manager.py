@@ -34,8 +34,7 @@ class BalancerManager:
         self._client = Client()
         # A check opens its own connection: one that works says nothing of whether new ones do.
         self._checker = Client(keeps=False)
-        self._running: set[asyncio.Task[Invocation]] = set()
-        self._forwarder = Forwarder(context, self._client, invoker, self._running)
+        self._forwarder = Forwarder(context, self._client, invoker)
         self._balancers: dict[str, Balancer] = {}
         self._groups: dict[str, Group] = {}
         self._weights: dict[str, Mapping[str, int]] = {}
@@ -63,7 +62,9 @@ class BalancerManager:
 
     async def deregister(self, group_arn: str, target_id: str) -> None:
         """Send a target no new requests; return when those under way have ended or the delay is over."""
-        await self._group(group_arn).deregister(target_id)
+        group = self._groups.get(group_arn)
+        if group is not None:
+            await group.deregister(target_id)
 
     def health(self, group_arn: str) -> list[Health]:
         """Return how the targets of a group are."""
@@ -120,9 +121,10 @@ class BalancerManager:
         await self._keep_alive.close()
         self._balancers.clear()
         self._groups.clear()
-        for call in list(self._running):
+        calls = list(self._forwarder.running)
+        for call in calls:
             call.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*calls, return_exceptions=True)
         await self._client.close()
         await self._checker.close()
 

@@ -136,6 +136,19 @@ class Functions:
         return self.answer
 
 
+class Broken:
+    """Faults that hold."""
+
+    def __init__(self, *, zone="", slow="", seconds=0):
+        self._zone, self._slow, self._seconds = zone, slow, seconds
+
+    def failed_zones(self):
+        return frozenset({self._zone} - {""})
+
+    def delay(self, subject):
+        return self._seconds if subject == self._slow else 0
+
+
 class World:
     """A running manager, and what its targets are."""
 
@@ -167,6 +180,9 @@ class World:
         if healthy:
             await until(lambda: self.state(ip, name=name) == "healthy")
         return server
+
+    def break_down(self, faults):
+        object.__setattr__(self.context, "faults", faults)
 
     def state(self, ip, *, name="dev-users"):
         return next((one.state for one in self.manager.health(group_arn(name)) if one.target.id == ip), None)

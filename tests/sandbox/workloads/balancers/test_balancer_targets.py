@@ -10,6 +10,7 @@ from sandbox.data import ports
 from sandbox.workloads.http.messages import Response
 from sandbox.workloads.surfaces import Target
 from tests.sandbox.workloads.balancers.balancer_account import (
+    Broken,
     balancer,
     forward,
     group,
@@ -253,6 +254,9 @@ def test_a_refused_connection_is_a_bad_gateway_and_counted(tmp_path):
             await server.close(0)
             assert (await here.get())[0] == 502
             assert here.count("TargetConnectionErrorCount", TargetGroup="targetgroup/dev-users/f221ccc32fd93714") == 1
+            await here.get()
+            said = [event.text for event in here.context.events.since() if event.text.startswith("502")]
+            assert said == [f"502 for GET /: the target 10.20.0.17:{server.port} refused the connection."]
 
     asyncio.run(run())
 
@@ -279,7 +283,7 @@ def test_a_failed_zone_makes_its_targets_unhealthy_and_no_others(tmp_path):
         async with world(tmp_path, *resources, speed=1000) as here:
             await here.target(ip="10.20.0.1", zone="us-east-1a")
             await here.target(ip="10.20.0.2", zone="us-east-1b")
-            object.__setattr__(here.context, "faults", _Failed("us-east-1a"))
+            here.break_down(Broken(zone="us-east-1a"))
             await until(lambda: here.state("10.20.0.1") == "unhealthy")
             assert health(here)[0][1] == "Target.Timeout"
             assert {(await here.get())[2] for _ in range(4)} == {b"10.20.0.2"}
@@ -287,15 +291,21 @@ def test_a_failed_zone_makes_its_targets_unhealthy_and_no_others(tmp_path):
     asyncio.run(run())
 
 
-class _Failed:
-    def __init__(self, zone):
-        self._zone = zone
+def test_a_slow_target_is_slow_and_may_fail_its_checks(tmp_path):
+    async def run():
+        resources = (balancer(idleTimeout=60), listener(), group(check={"timeout": 0.2}), rule())
+        async with world(tmp_path, *resources, speed=1000) as here:
+            await here.target()
+            here.break_down(Broken(slow="dev-users", seconds=0.5))
+            assert (await here.get())[2] == b"10.20.0.17"
+            assert here.count("TargetResponseTime", "Minimum") >= 0.5
+            await until(lambda: here.state("10.20.0.17") == "unhealthy")
+            here.break_down(Broken(slow="dev-front-door", seconds=0.5))
+            before = asyncio.get_running_loop().time()
+            await here.get()
+            assert asyncio.get_running_loop().time() - before >= 0.5
 
-    def failed_zones(self):
-        return frozenset({self._zone})
-
-    def delay(self, subject):
-        return 0
+    asyncio.run(run())
 
 
 def test_a_group_without_a_rule_is_not_checked(tmp_path):
