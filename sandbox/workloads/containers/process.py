@@ -52,8 +52,8 @@ class Container:
         self._process = process
         self._output = started.output
         self._pipe = started.pipe
-        self._environment = environment
-        self._folder = folder
+        self.environment = environment
+        self.folder = folder
         self._meter = measure.Meter(process.pid)
         self._reason = ""
 
@@ -66,7 +66,7 @@ class Container:
         """Wait until it has ended, with all its processes."""
         code = await self._process.wait()
         if self.ended is None:
-            await asyncio.to_thread(measure.end, self.pid, self._environment[MARK])
+            await asyncio.to_thread(measure.end, self.pid, self.environment[MARK])
             # A shell writes 128 and the number of the signal; so do ECS and Kubernetes.
             self.ended = self.ended or Ended(code if code >= 0 else 128 - code, self._reason)
         return self.ended
@@ -98,7 +98,7 @@ class Container:
 
     async def execute(self, command: Sequence[str], timeout: float) -> Finished:  # noqa: ASYNC109 - ends the command
         """Run a command beside it, told what it is told, and end it when it takes too long."""
-        started = await spawn(command, self._environment, self._folder, self.spec.processes)
+        started = await spawn(command, self.environment, self.folder, self.spec.processes)
         process = started.process
         reading = asyncio.ensure_future(_read_all(started.output))
         try:
