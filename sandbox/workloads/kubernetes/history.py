@@ -48,8 +48,15 @@ class History:
         """The revision that counts as running."""
         return next((one for one in reversed(self.revisions) if one.status == "deployed"), None)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether what was begun last never came to an end."""
+        return bool(self.revisions) and self.revisions[-1].status.startswith("pending")
+
     def begin(self, chart: str, checksum: str, text: str, status: Status, description: str) -> Revision:
         """Add a revision that is about to be installed."""
+        if self.interrupted:
+            self.revisions[-1].status, self.revisions[-1].description = "failed", "Interrupted"
         number = max((one.revision for one in self.revisions), default=0) + 1
         made = Revision(number, chart, checksum, text, status, description)
         self.revisions.append(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _STEP_SECONDS = 0.2
 """Real seconds after which everything is looked at again, whether or not a pod has changed."""
 _RECORD_SECONDS = 5.0
+_FAILED_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 class Installation:
@@ -172,7 +175,12 @@ class Installation:
         clock, recorded = asyncio.get_running_loop().time, 0.0
         while True:
             self._woken.clear()
-            self._step()
+            try:
+                self._step()
+            except Exception as problem:  # noqa: BLE001 - one step must not leave the pods alone for good
+                _LOG.exception("A step of the pods of %s failed", self._place_of[1])
+                self._kubelet.note("deployment", f"{type(problem).__name__}: {problem}", warning=True)
+                await asyncio.sleep(_FAILED_SECONDS)
             async with self._stepped:
                 self._stepped.notify_all()
             if clock() - recorded > _RECORD_SECONDS:

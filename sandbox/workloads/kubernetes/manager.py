@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -71,6 +71,7 @@ class Kubernetes:
         """Install what is new, upgrade what has changed, uninstall what is gone."""
         if self._session is None:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._forget_histories({str(one.key) for one in snapshot.of(_RELEASE)})
         clusters = {str(one.outputs["endpoint"]).removeprefix("https://"): one for one in snapshot.of(_CLUSTER)}
         for server, cluster in clusters.items():
             self._nodes.setdefault(server, Nodes(self._context.faults)).take_up(cluster, snapshot)
@@ -153,6 +154,12 @@ class Kubernetes:
         if self._session is not None:
             await self._session.close()
 
+    def _forget_histories(self, keys: Collection[str]) -> None:
+        """Delete what is known of releases that went while nobody looked."""
+        for file in (self._context.folder / "releases").glob("*.json"):
+            if file.name.split(".", 1)[0] not in keys:
+                file.unlink()
+
     def _keep(self, resource: Resource, cluster: Resource, snapshot: Snapshot) -> _Kept:
         cluster_name, namespace = str(cluster.outputs["name"]), str(resource.inputs["namespace"])
         subject, stack = name_of(resource), stack_of(resource)
@@ -164,7 +171,8 @@ class Kubernetes:
             namespace=namespace,
             gated=_gated(namespace, resource.region, snapshot),
         )
-        file = self._context.folder / "releases" / f"{cluster_name}.{namespace}.{resource.inputs['name']}.json"
+        # The key tells a release from one of the same name that was there before it.
+        file = self._context.folder / "releases" / f"{resource.key}.{namespace}.{resource.inputs['name']}.json"
         history = History.of(file)
         note = partial(self._note, subject, stack)
         release = Release(str(resource.inputs["name"]), installation, history, self._context.clock, note)

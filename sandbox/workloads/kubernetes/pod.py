@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.data.environment import ENTRY_POINT, runnable
-from sandbox.data.errors import DataError
 from sandbox.workloads.containers.spec import CannotStartError, ContainerSpec, Ended
 from sandbox.workloads.kubernetes.prober import Prober, Reports
 
@@ -143,12 +142,14 @@ class Pod(Reports):
         """Take its node away; Kubernetes learns of that later."""
         if self._lost is None:
             self._lost = self._kubelet.now()
+        if self.running:
             self.kill()
 
     def find(self) -> None:
         """Bring its node back."""
-        self._lost = None
-        self._woken.set()
+        if self._lost is not None:
+            self._lost = None
+            self._woken.set()
 
     def place(self, zone: str, ip: str) -> None:
         """Let it run, in a zone and under an address."""
@@ -242,8 +243,8 @@ class Pod(Reports):
                 container = await self._start()
             except CannotStartError as error:
                 self._waits("RunContainerError", str(error))
-            except (DataError, OSError) as error:
-                self._waits("CreateContainerConfigError", str(error))
+            except Exception as error:  # noqa: BLE001 - whatever keeps it from starting is the reason, and is tried again
+                self._waits("CreateContainerConfigError", str(error) or type(error).__name__)
             else:
                 await self._tend(container)
                 await self._until(lambda: self._lost is None)
@@ -283,7 +284,8 @@ class Pod(Reports):
             await container.stop()
             return
         self._passed_startup = self._passes_readiness = False
-        self.container, self.reason, self._started_at = container, "", self._kubelet.now()
+        self.container, self.reason, self.message = container, "", ""
+        self._started_at = self._kubelet.now()
         self._kubelet.changed()
         prober = Prober(self._kubelet.session, container, self.template, self._kubelet.context.clock, self)
         asking = asyncio.create_task(prober.run())

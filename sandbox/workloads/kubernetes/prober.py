@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _LEAST_SECONDS = 0.1
 _PROGRAM_SECONDS = 5.0
-"""Real seconds between two programs that probe a container, at the least: each costs this machine a start."""
+_FIRST_PROGRAM_SECONDS = 1.0
+"""Real seconds between two programs that probe a container, at the least: each costs this machine a start. It is asked
+more often whether it has started, as somebody waits for that."""
 
 
 class Reports(Protocol):
@@ -80,7 +82,7 @@ class Prober:
             if full and loop.time() >= end:
                 self._reports.failed("Startup", message)
                 return False
-            await asyncio.sleep(self._interval(probe, at_most=probe.period))
+            await asyncio.sleep(self._interval(probe, _FIRST_PROGRAM_SECONDS))
 
     async def _lives(self, probe: Probe) -> None:
         await self._clock.sleep(probe.delay)
@@ -103,10 +105,8 @@ class Prober:
                 self._reports.readiness(passing=was, message=message)
             await asyncio.sleep(self._interval(probe))
 
-    def _interval(self, probe: Probe, at_most: float | None = None) -> float:
+    def _interval(self, probe: Probe, program: float = _PROGRAM_SECONDS) -> float:
         """Return how long to wait before asking again, in seconds of this machine."""
-        wanted = max(self._clock.real(probe.period), _PROGRAM_SECONDS if probe.command else _LEAST_SECONDS)
-        if at_most is not None:
-            wanted = min(wanted, at_most)
+        wanted = max(self._clock.real(probe.period), program if probe.command else _LEAST_SECONDS)
         # Not all probes of a cluster at once.
         return wanted * random.uniform(0.9, 1.0)  # noqa: S311 - no secret

@@ -61,14 +61,14 @@ async def ask(session: aiohttp.ClientSession, container: Container, probe: Probe
         return f'Get "{url}": {_TIMED_OUT} (Client.Timeout exceeded while awaiting headers)'
     except aiohttp.ClientConnectorError as error:
         return f'Get "{url}": dial tcp {container.host}:{container.port}: connect: {error.strerror or error}'.lower()
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, OSError) as error:
         return f'Get "{url}": {error}'
 
 
 async def _execute(container: Container, probe: Probe) -> str:
     try:
         done = await container.execute(probe.command, probe.timeout)
-    except CannotStartError as error:
+    except (CannotStartError, OSError) as error:
         return str(error)
     if done.exit_code is None:
         return f'command "{" ".join(probe.command)}" timed out'

@@ -53,7 +53,8 @@ class Release:
         """Make it what is wanted, and return once that is so or has failed for good."""
         history = self._history
         deployed = history.deployed
-        if deployed is not None and wanted.checksum in {history.attempted, deployed.checksum}:
+        known = deployed is not None and wanted.checksum in {history.attempted, deployed.checksum}
+        if deployed is not None and known and not history.interrupted:
             # What was attempted and failed is not attempted again, as it is not by itself in a cluster.
             history.attempted = wanted.checksum
             self.installation.want(read(deployed.text))

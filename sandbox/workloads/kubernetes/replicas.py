@@ -268,11 +268,13 @@ class Replicas:
 def trouble(pods: Sequence[Pod]) -> str:
     """Return what keeps pods from getting ready, of the one that says most."""
     ailing = [pod for pod in pods if not pod.ready and not pod.deleted]
-    for pod in sorted(ailing, key=lambda pod: (not pod.message, -pod.restarts)):
-        last = pod.last_state
-        ended = f", last {last['reason']} with exit code {last['exit_code']}" if last else ""
-        return f"pod {pod.name}: {pod.status()}{ended}{f': {pod.message}' if pod.message else ''}"
-    return ""
+    if not ailing:
+        return ""
+    pod = max(ailing, key=lambda pod: (bool(pod.message), pod.restarts))
+    last = pod.last_state
+    ended = f", last {last['reason']} with exit code {last['exit_code']}" if last else ""
+    message = "its target group does not find it healthy" if pod.containers_ready else pod.message
+    return f"pod {pod.name}: {pod.status()}{ended}{f': {message}' if message else ''}"
 
 
 def _described(one: ReplicaSet, name: str) -> dict[str, Any]:

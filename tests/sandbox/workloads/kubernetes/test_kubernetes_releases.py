@@ -112,7 +112,7 @@ def test_an_install_that_never_gets_ready_leaves_nothing(tmp_path: Path, monkeyp
             assert f"release {NAME} failed, and has been uninstalled due to atomic being set" in outcome.reason
             assert "HTTP probe failed with statuscode: 503" in outcome.reason
             assert one.release["deployments"] == []
-            assert one.containers.describe() == {}
+            await one.until(lambda: not one.containers.describe())
 
     asyncio.run(scenario())
 
