@@ -164,6 +164,9 @@ class Supervisor:
                 await self._guarded(name, manager.apply(self.snapshot))
 
     def _read(self) -> list[Any]:
+        if not (self.context.account / FILE_NAME).exists():
+            # Opening it would make a new one.
+            return []
         account = Account(self.context.account)
         try:
             self.context.faults.read(account)
