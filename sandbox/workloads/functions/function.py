@@ -60,6 +60,11 @@ class Function:
         """The versions that an alias sends calls to."""
         return {number for alias in self.aliases.values() for number in (alias.version, *alias.weights)}
 
+    @property
+    def kept(self) -> list[Version]:
+        """The versions whose code is needed, by a next call or by one that is under way."""
+        return [*self.versions.values(), *(pool.version for pool in self._retiring.values())]
+
     def take(
         self, versions: Mapping[str, Version], aliases: Mapping[str, Alias], provisioned: Mapping[str, int]
     ) -> None:
@@ -121,7 +126,7 @@ class Function:
             return Invocation(429, answers.throttled(reason), version=number)
         name = self.latest.arn
         self._room.calls[name] += 1
-        self._measure(qualifier, number, ConcurrentExecutions=self._room.calls[name])
+        self._measure_concurrency(qualifier)
         try:
             if delay := self._context.faults.delay(self.latest.subject):
                 await asyncio.sleep(delay)
@@ -141,12 +146,9 @@ class Function:
         return wanted, sum(pool.available for pool in pools), next((one.problem for one in pools if one.problem), "")
 
     def tick(self) -> None:
-        """Measure what is busy, end what was idle for long."""
+        """Measure what works, end what has died or was idle for long."""
         for pool in self._pools.values():
-            pool.end_idle(_IDLE_SECONDS)
-            for worker in pool.workers:
-                if worker.state == "busy":
-                    worker.measure()
+            pool.tick(_IDLE_SECONDS)
 
     def kill_one(self) -> bool:
         """Kill one worker; return whether there was any."""
@@ -217,6 +219,15 @@ class Function:
             )
             measured |= {which: 1.0, "ProvisionedConcurrencyUtilization": busy / pool.provisioned}
         self._measure(qualifier, pool.version.number, **measured)
+
+    def _measure_concurrency(self, qualifier: str) -> None:
+        room, latest, add = self._room, self.latest, self._context.metrics.add
+        resource = f"{latest.name}:{qualifier}" if qualifier else latest.name
+        for dimensions in ({"FunctionName": latest.name}, {"FunctionName": latest.name, "Resource": resource}):
+            add(NAMESPACE, "ConcurrentExecutions", dimensions, room.calls[latest.arn])
+        add(NAMESPACE, "ConcurrentExecutions", {}, room.calls.total())
+        if latest.arn not in room.reserved:
+            add(NAMESPACE, "UnreservedConcurrentExecutions", {}, room.unreserved)
 
     def _measure(self, qualifier: str, number: str, **values: float) -> None:
         name = self.latest.name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sandbox.workloads.functions import answers
 from sandbox.workloads.functions.asynchronous import Waiting
 from sandbox.workloads.functions.delivery import Delivery
-from sandbox.workloads.functions.function import NAMESPACE, Function
+from sandbox.workloads.functions.function import Function
 from sandbox.workloads.functions.mappings import Mappings
 from sandbox.workloads.functions.room import Room
 from sandbox.workloads.functions.settings import (
@@ -84,7 +84,7 @@ class Functions:
             function.take(versions, named, self._provisioned.get(arn, {}))
             self._versions.drop(function.latest.name, versions, function.used)
         self._versions.forget([one.latest.name for one in self._functions.values()])
-        self._workshop.keep(version for one in self._functions.values() for version in one.versions.values())
+        self._workshop.keep(version for one in self._functions.values() for version in one.kept)
         self._mappings.take(snapshot.of(MAPPING))
 
     def has(self, arn: str) -> bool:
@@ -176,9 +176,6 @@ class Functions:
             await asyncio.sleep(_TICK_SECONDS)
             for function in self._functions.values():
                 function.tick()
-            if self._room is not None and self._room.reserved:
-                free = self._room.unreserved
-                self._context.metrics.add(NAMESPACE, "UnreservedConcurrentExecutions", {}, free)
 
     def _wanted(self, snapshot: Snapshot) -> dict[str, dict[str, int]]:
         """Return how many workers are to be ready, by function and qualifier; scaling may have said another number."""

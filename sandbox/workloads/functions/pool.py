@@ -142,8 +142,13 @@ class Pool:
         """End the worker that was idle for longest."""
         self._end(min(self._endable(), key=lambda worker: worker.used))
 
-    def end_idle(self, seconds: float) -> None:
-        """End workers that were idle for longer than this."""
+    def tick(self, seconds: float) -> None:
+        """Measure what works, and end what has died or was idle for longer than this."""
+        for worker in list(self.workers):
+            if worker.state == "busy":
+                worker.measure()
+            elif worker.state in {"idle", "snapshot"} and not worker.alive:
+                self._end(worker)
         for worker in self._endable():
             if time.monotonic() - worker.used > seconds:
                 self._end(worker)
@@ -244,6 +249,7 @@ class Pool:
             worker, ending = await self._launched("on-demand", self.version.timeout)
         except DataError as error:
             answer = answers.failure("Sandbox.Unavailable", str(error))
+            self._logs.write(self.version.log_group, "sandbox", str(error))
             return Done(answer, failed=True, seconds=time.monotonic() - began, cold=True, log_tail="")
         spent = time.monotonic() - began
         if ending is None and worker.state == "snapshot":
@@ -386,7 +392,7 @@ class Pool:
             self.workers.remove(worker)
         self._logs.end(self.version.log_group, worker.stream)
         self._room.left()
-        if worker.kind == "provisioned-concurrency" and not self.problem:
+        if worker.kind != "on-demand" and not self.problem:
             self.ensure()
 
     def _go(self, work: Coroutine[None, None, None]) -> None:

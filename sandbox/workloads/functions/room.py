@@ -32,16 +32,16 @@ class Room:
 
     @property
     def unreserved(self) -> int:
-        """Return how many calls at once are left for functions that have none reserved."""
-        return ACCOUNT_LIMIT - sum(self.reserved.values())
+        """How many calls of functions that have no calls reserved are under way."""
+        return sum(count for name, count in self.calls.items() if name not in self.reserved)
 
     def refusal(self, arn: str) -> str:
         """Return why a function may not be called now, empty when it may."""
         limit = self.reserved.get(arn)
         if limit is not None:
             return "ReservedFunctionConcurrentInvocationLimitExceeded" if self.calls[arn] >= limit else ""
-        others = sum(count for name, count in self.calls.items() if name not in self.reserved)
-        return "ConcurrentInvocationLimitExceeded" if others >= self.unreserved else ""
+        left = ACCOUNT_LIMIT - sum(self.reserved.values())
+        return "ConcurrentInvocationLimitExceeded" if self.unreserved >= left else ""
 
     def has_place(self) -> bool:
         """Whether another worker may be started; the one that was idle for longest makes place for it."""

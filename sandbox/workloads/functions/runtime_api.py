@@ -144,7 +144,8 @@ class RuntimeApi:
                 _TOO_LARGE,
                 b'{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}',
             )
-        payload = await request.read()
+        # Not `request.read`, which has a limit of its own.
+        payload = await request.content.read()
         # The time may have been up while it was read.
         if not self._reply.done():
             self._reply.set_result(Reply(payload, failed=failed))

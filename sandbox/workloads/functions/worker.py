@@ -83,6 +83,7 @@ class Worker:
         self._api = RuntimeApi()
         self._process: asyncio.subprocess.Process | None = None
         self._exit: asyncio.Task[int] | None = None
+        self._killed = False
         self._killed_for_memory = False
         self._folder = Path(tempfile.mkdtemp(prefix="modeshift-function-"))
         self._closing: asyncio.Task[None] | None = None
@@ -142,15 +143,14 @@ class Worker:
             waits.cancel()
             if ending is not None:
                 return False
-        if self.state == "ended" or self._exit is None or self._exit.done():
-            return False
-        self.state = "idle"
-        return True
+        if self.alive:
+            self.state = "idle"
+        return self.alive
 
     @property
     def alive(self) -> bool:
         """Whether its process runs."""
-        return self.state != "ended" and self._exit is not None and not self._exit.done()
+        return self.state != "ended" and not self._killed and self._exit is not None and not self._exit.done()
 
     def describe(self, version: str) -> dict[str, Any]:
         """Return what is."""
@@ -177,6 +177,7 @@ class Worker:
     def kill(self) -> None:
         """End the process by force, as if it had died."""
         if self.alive:
+            self._killed = True
             with suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
 
@@ -225,7 +226,7 @@ class Worker:
         self.pid = self._process.pid
         self._exit = asyncio.ensure_future(self._process.wait())
 
-    async def _until(self, done: asyncio.Future[object], seconds: float | None) -> Ending | None:
+    async def _until(self, done: asyncio.Future[Any], seconds: float | None) -> Ending | None:
         """Wait for something of the process; return what came instead."""
         exit_ = self._exit
         if exit_ is None:
