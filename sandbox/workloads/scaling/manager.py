@@ -241,8 +241,6 @@ class Scaling:
         text = f"Setting {what} to {change.capacity}."
         activity = {"time": self._now(), "cause": change.cause, "description": text, "status": "Successful"}
         self._activities[target.arn].append({**activity, "from": before, "to": change.capacity})
-        told = f"{text[:-1]}, from {before}: {change.cause}."
-        self._context.events.add(target.name, "scaling", told, stack=target.stack)
 
     def _capacity(self, target: Target) -> int | None:
         scalable = self._scalables.get(target.namespace)

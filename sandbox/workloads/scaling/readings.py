@@ -113,8 +113,9 @@ class Readings:
     def known(self, query: Query) -> bool:
         """Whether any of a query's metrics was ever measured."""
         return any(
-            (metric.name, metric.dimensions) in ((name, told) for _, name, told in self.metrics.names(metric.namespace))
+            metric.name == name and metric.dimensions == told
             for metric in query.metrics.values()
+            for _, name, told in self.metrics.names(metric.namespace)
         )
 
     def _values(self, metric: Metric, begins: range, period: int, seconds: int) -> dict[int, float]:

@@ -23,7 +23,8 @@ REGION = "us-east-1"
 START = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
 """A Friday."""
 _NAMES = {"serviceNamespace": "ecs", "scalableDimension": "ecs:service:DesiredCount", "resourceId": SERVICE}
-_TASKS = {"ClusterName": "dev-cluster", "ServiceName": "dev-netprobe"}
+TASKS = {"ClusterName": "dev-cluster", "ServiceName": "dev-netprobe"}
+"""The dimensions of the service's metrics."""
 
 
 def resource(kind: str, name: str, **outputs: Any) -> Resource:
@@ -130,7 +131,7 @@ class World:
     def use(self, name: str, value: float) -> None:
         """Tell a utilization of every task."""
         for _ in range(self.service.wanted or 0):
-            self.add("AWS/ECS", name, _TASKS, value)
+            self.add("AWS/ECS", name, TASKS, value)
 
     async def minute(self, measure: Callable[[], None] = lambda: None) -> int:
         """Let a minute of the clock pass, with something measured within it; return how many are wanted then."""

@@ -55,7 +55,12 @@ def test_a_load_profile(play: Play, speed: float) -> None:
     ]
     assert "AlarmHigh" in world.service.told[0][2]
     assert "AlarmLow" in world.service.told[-1][2]
-    assert world.said("scaling")[0].startswith("Setting desired count to 2, from 1: monitor alarm TargetTracking-")
+    activities = world.scaling.describe()["targets"][0]["activities"]
+    assert [(one["from"], one["to"], one["description"]) for one in activities][:2] == [
+        (1, 2, "Setting desired count to 2."),
+        (2, 3, "Setting desired count to 3."),
+    ]
+    assert activities[0]["cause"].startswith("monitor alarm TargetTracking-service/dev-cluster/dev-netprobe-AlarmHigh-")
 
 
 def test_removing_waits_for_its_cooldown_and_adding_does_not(play: Play) -> None:
