@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,7 +22,7 @@ _WITHOUT_DATE: Final = {".png": {"Software": None}, ".svg": {"Date": None}}
 _INK: Final = "#333336"
 _FAINT: Final = "#6f7378"
 _GRID: Final = "#d9dadc"
-_GOOD: Final = "#1a7f46"
+_GOOD: Final = "#7dbd97"
 _BAD: Final = "#c62f21"
 _MIDDLE: Final = "#1b6ca9"
 _HIGH: Final = "#b45f06"
@@ -32,7 +32,7 @@ _DARK: Final = {
     _INK: "#e6e7ea",
     _FAINT: "#a0a6ae",
     _GRID: "#383d45",
-    _GOOD: "#57c785",
+    _GOOD: "#2c6b4a",
     _BAD: "#ff8a7d",
     _MIDDLE: "#6fb6f5",
     _HIGH: "#f0a85a",
@@ -42,6 +42,7 @@ _DARK: Final = {
 """The colours of readers who like it dark."""
 
 _STYLED: Final = re.compile(r"(fill|stroke): (" + "|".join(_DARK) + ")")
+_LEAST_MS: Final = 0.01
 _MARKS: Final = 12
 """Most events that get a line."""
 
@@ -100,35 +101,46 @@ def refused(path: Path) -> UserError:
     return UserError(f"{path.name} is neither .png nor .svg.", hint="Name the chart report.png or report.svg.")
 
 
-def _by_second(report: Report) -> dict[int, list[Sample]]:
-    seconds: dict[int, list[Sample]] = defaultdict(list)
+def _by_second(report: Report) -> list[list[Sample]]:
+    seconds: list[list[Sample]] = [[] for _ in range(math.ceil(report.end - report.start))]
     for one in report.samples:
         seconds[int(one.due - report.start)].append(one)
-    return {second: seconds[second] for second in sorted(seconds)}
+    return seconds
 
 
-def _latencies(axes: Axes, seconds: dict[int, list[Sample]]) -> None:
-    good = {second: sorted(1000 * one.latency for one in ones if not one.failure) for second, ones in seconds.items()}
-    for share, colour, label in ((1.0, _FAINT, "slowest"), (0.95, _HIGH, "95 % within"), (0.5, _MIDDLE, "half within")):
-        points = [(second + 0.5, percentile(ones, share)) for second, ones in good.items() if ones]
-        if points:
-            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.6 if share < 1 else 0.9, label=label)
+def _latencies(axes: Axes, seconds: Sequence[Sequence[Sample]]) -> None:
+    good = [sorted(1000 * one.latency for one in ones if not one.failure) for ones in seconds]
+    every = sorted(latency for ones in good for latency in ones)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
     axes.set_ylabel("milliseconds")
-    if axes.lines:
-        axes.legend(loc="upper left", frameon=False, ncols=3, fontsize=9)
+    if not every:
+        return
+    # Whole factors of ten, or an axis without a number may come out.
+    axes.set_ylim(_power(every[0]), 10 * _power(every[-1]))
+    for share, colour, label in ((1.0, _FAINT, "slowest"), (0.95, _HIGH, "95 % within"), (0.5, _MIDDLE, "half within")):
+        # A second without answers is a gap.
+        points = [(second + 0.5, percentile(ones, share) or math.nan) for second, ones in enumerate(good)]
+        axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.6 if share < 1 else 0.9, label=label)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=3, fontsize=9)
 
 
-def _requests(axes: Axes, seconds: dict[int, list[Sample]]) -> None:
-    middles = [second + 0.5 for second in seconds]
-    failed = [sum(1 for one in ones if one.failure) for ones in seconds.values()]
-    good = [len(ones) - bad for ones, bad in zip(seconds.values(), failed, strict=True)]
-    axes.bar(middles, good, width=1.0, color=_GOOD, alpha=0.55, label="answered")
-    axes.bar(middles, failed, width=1.0, bottom=good, color=_BAD, label=f"failed ({sum(failed)})")
+def _power(milliseconds: float) -> float:
+    """Return the power of ten that is not above a value."""
+    return 10.0 ** math.floor(math.log10(max(milliseconds, _LEAST_MS)))
+
+
+def _requests(axes: Axes, seconds: Sequence[Sequence[Sample]]) -> None:
+    edges = range(len(seconds) + 1)
+    failed = [sum(1 for one in ones if one.failure) for ones in seconds]
+    every = [len(ones) for ones in seconds]
+    good = [count - bad for count, bad in zip(every, failed, strict=True)]
+    axes.stairs(good, edges, fill=True, color=_GOOD, label="answered")
+    axes.stairs(every, edges, baseline=good, fill=True, color=_BAD, label=f"failed: {sum(failed)}")
+    axes.set_ylim(0, 1.1 * max(every, default=0) or 1)
     axes.set_ylabel("requests a second")
-    axes.legend(loc="lower left", frameon=False, ncols=2, fontsize=9)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2, fontsize=9)
 
 
 def _change(axes: Axes, report: Report) -> None:
