@@ -24,6 +24,7 @@ _BACKLOG = 4096
 _HANDSHAKE_SECONDS = 10
 _FILES = 65_536
 _END_SECONDS = 5
+_LEAST_SECONDS = 0.01
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ class Server:
         """Take no more requests, and end those under way that take longer than some seconds."""
         self._server.close()
         self._acceptor.pre_shutdown()
-        await self._acceptor.shutdown(seconds)
+        # aiohttp takes no time for as long as it takes.
+        await self._acceptor.shutdown(max(seconds, _LEAST_SECONDS))
         # Those whose client has gone are no longer known to a connection.
         left = list(self._under_way)
         for task in left:
