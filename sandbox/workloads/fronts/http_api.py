@@ -215,7 +215,10 @@ def _passed(request: Request, trace: str) -> Headers:
     ]
     elements = [request.header("forwarded")]
     elements += [f"for={each.strip()}" for each in request.header("x-forwarded-for").split(",") if each.strip()]
-    elements.append(f"by={LINK_CLIENT};for={request.client};host={request.header('host')};proto={request.scheme}")
+    host = request.header("host")
+    # What has a port is no token (RFC 7239, 4).
+    host = f'"{host}"' if ":" in host else host
+    elements.append(f"by={LINK_CLIENT};for={request.client};host={host};proto={request.scheme}")
     return [
         *headers,
         ("forwarded", ",".join(element for element in elements if element)),

@@ -78,14 +78,15 @@ class Fronts:
 
     async def apply(self, snapshot: Snapshot) -> None:
         """Open, change and close APIs as the account says."""
-        wanted = {(api.id, stage): make for api, stage, make in self._wanted(snapshot)}
+        wanted = {(api.id, stage): (api, make) for api, stage, make in self._wanted(snapshot)}
         for key in [key for key in self._open if key not in wanted]:
             await self._close(key)
-        for key, make in wanted.items():
+        for api, make in wanted.values():
             try:
                 await make()
             except Exception as problem:  # noqa: BLE001 - one API must not end the others
-                self._context.events.add(key[0], "front", f"{type(problem).__name__}: {problem}", level="error")
+                said = f"{type(problem).__name__}: {problem}"
+                self._context.events.add(name_of(api), "front", said, level="error")
 
     def urls(self) -> dict[str, str]:
         """Return where APIs answer, by their ARN and by the name of their stack."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from jsonschema import Draft4Validator
-
 from sandbox.workloads.fronts.integrations import function_of
 from sandbox.workloads.fronts.paths import ANY, Paths
 from sandbox.workloads.fronts.rest_refusals import Refusals, RestRefusedError
 
 if TYPE_CHECKING:
+    from jsonschema import Draft4Validator
+
     from sandbox.workloads.http.messages import Request
 
 _X = "x-amazon-apigateway-"
@@ -54,7 +54,7 @@ class Checks:
 
     parameters: Sequence[tuple[str, str]] = ()
     """Where each has to be, and what it is called."""
-    bodies: Mapping[str, Draft4Validator] = field(default_factory=dict[str, Draft4Validator])
+    bodies: Mapping[str, Draft4Validator] = field(default_factory=dict[str, "Draft4Validator"])
     body_required: bool = False
 
     def refuse(self, request: Request) -> None:
@@ -155,7 +155,7 @@ class Definition:
                 if validator.get("validateRequestParameters") and each.get("required") and each["in"] != "path"
             ],
             bodies={
-                content_type: Draft4Validator({**each["schema"], "components": self._document.get("components", {})})
+                content_type: _validator({**each["schema"], "components": self._document.get("components", {})})
                 for content_type, each in (body.get("content") or {}).items()
                 if validator.get("validateRequestBody") and "schema" in each
             },
@@ -196,3 +196,9 @@ def _has(request: Request, place: str, name: str) -> bool:
 
 def _resource_id(resource: str, root_id: str) -> str:
     return root_id if resource == "/" else hashlib.sha256(resource.encode()).hexdigest()[:6]
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft4Validator:
+    from jsonschema import Draft4Validator  # noqa: PLC0415 - slow to load, and few APIs look into bodies
+
+    return Draft4Validator(schema)

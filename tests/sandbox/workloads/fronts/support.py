@@ -179,10 +179,12 @@ class Running:
     fronts: Fronts
     behind: Behind
     context: Context
+    name: str = "dev"
+    """The stack, or the ARN of the API that is asked."""
 
     @property
     def url(self) -> str:
-        return self.fronts.urls()["dev"]
+        return self.fronts.urls()[self.name]
 
     @property
     def port(self) -> int:
