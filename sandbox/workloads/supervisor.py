@@ -25,7 +25,6 @@ from sandbox.control.store import FILE_NAME
 from sandbox.data import client as data
 from sandbox.data.errors import DataError
 from sandbox.data.ports import HOST
-from sandbox.workloads.api import Api
 from sandbox.workloads.balancers.manager import BalancerManager
 from sandbox.workloads.containers.containers import Containers
 from sandbox.workloads.context import Context
@@ -41,6 +40,7 @@ from sandbox.workloads.scaling.manager import Scaling
 from sandbox.workloads.snapshot import Snapshot, stack_of
 
 if TYPE_CHECKING:
+    from sandbox.workloads.api import Api
     from sandbox.workloads.surfaces import Manager
 
 TOKEN = "x-sandbox-token"  # noqa: S105 - where it is, not what it is
@@ -81,8 +81,9 @@ class Supervisor:
             "kubernetes": self._kubernetes,
             "scaling": scaling,
         }
-        self._api, self._page = Api(self), Page(self)
+        self._page = Page(self)
         self._token = secrets.token_urlsafe(24)
+        self._calls: Api | None = None
         self._stop = asyncio.Event()
         self._applying = asyncio.Lock()
         self._commands: Mapping[str, Callable[[Request], Awaitable[dict[str, Any]]]] = {
@@ -183,7 +184,9 @@ class Supervisor:
 
     async def _answer(self, request: Request) -> Response:
         if not request.path.startswith(CONTROL):
-            return await self._api.handle(request) or _json(404, {"problem": "The sandbox does not answer this call."})
+            return await self._api().handle(request) or _json(
+                404, {"problem": "The sandbox does not answer this call."}
+            )
         if not hmac.compare_digest(request.header(TOKEN), self._token):
             return _json(403, {"problem": "This is for the sandbox's own commands."})
         command = self._commands.get(request.path.removeprefix(CONTROL))
@@ -194,6 +197,14 @@ class Supervisor:
         except Exception as problem:  # noqa: BLE001 - said to whoever asked
             _LOG.exception("A command failed")
             return _json(500, {"problem": str(problem)})
+
+    def _api(self) -> Api:
+        """Return what answers calls of AWS; it loads AWS's models, for which nothing else should wait."""
+        if self._calls is None:
+            from sandbox.workloads.api import Api  # noqa: PLC0415
+
+            self._calls = Api(self)
+        return self._calls
 
     async def _ping(self, request: Request) -> dict[str, Any]:
         del request
