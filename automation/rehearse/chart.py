@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from automation.errors import UserError
 from automation.rehearse.report import Happening, Report
@@ -62,7 +62,7 @@ def write_chart(report: Report, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 as above
 
-    look = {
+    look: dict[Any, str | int] = {
         "svg.hashsalt": "modeshift",
         "font.size": 10,
         "text.color": _INK,

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,13 +37,10 @@ class Load:
     process: subprocess.Popen[str]
     rate: float
     samples: list[Sample] = field(default_factory=list[Sample])
-    _reader: threading.Thread | None = None
 
-    def read(self) -> None:
-        """Take what the generator tells until it ends."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.samples += [Sample(*row) for row in json.loads(line)]
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def change(self, rate: float) -> None:
         """Go on at another rate."""
@@ -57,8 +54,7 @@ class Load:
             self.process.wait(REQUEST_SECONDS * 2)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        if self._reader is not None:
-            self._reader.join()
+        self._reader.join()
 
     def go_on(self, seconds: float) -> None:
         """Let the load be there for some time.
@@ -88,11 +84,28 @@ class Load:
         """Return the requests that were due in [start, end), seconds since 1970, as far as they have ended."""
         return [one for one in list(self.samples) if start <= one.due < end]
 
+    def close(self) -> None:
+        """End the generator, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                # What was to be said to a generator that has ended is of no use to anybody.
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
     def _say(self, line: str) -> None:
         assert self.process.stdin is not None
         self.check()
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def _read(self) -> None:
+        """Take what the generator tells until it ends."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.samples += [Sample(*row) for row in json.loads(line)]
 
 
 @contextmanager
@@ -109,19 +122,11 @@ def sending(url: str, rate: float) -> Iterator[Load]:
         # The terminal's Ctrl-C is for the command, which ends this one in order.
         start_new_session=True,
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
     load = Load(process, rate)
-    load._reader = threading.Thread(target=load.read, daemon=True)  # noqa: SLF001 made together
-    load._reader.start()  # noqa: SLF001
     try:
         yield load
     finally:
-        process.kill()
-        process.wait()
-        load._reader.join()  # noqa: SLF001
-        process.stdin.close()
-        process.stdout.close()
+        load.close()
 
 
 def warm_up(load: Load, wanted: float, say: Callable[[str], None]) -> float:

@@ -6,7 +6,6 @@ Nothing of the project's own is written: not its files, not its sandbox, not its
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,9 +14,7 @@ from pathlib import Path
 
 from automation.base import merge_base, run_git, share_packages
 from automation.project import Project
-from sandbox.control.store import FILE_NAME
-from sandbox.data import client as data_services
-from sandbox.workloads import client as workloads
+from automation.rehearse.clearing import cleared
 
 _LEFT_OUT = shutil.ignore_patterns(".git", ".modeshift", ".venv", "__pycache__", "node_modules")
 
@@ -48,35 +45,22 @@ def own_place(project: Project, base: str | None) -> Iterator[Place]:
     Raises:
         UserError: `base` was named and is no commit, or this is no checkout.
     """
-    commit = merge_base(project.root, base) if base is not None else ""
-    with (
-        tempfile.TemporaryDirectory(prefix="modeshift-rehearsal-", ignore_cleanup_errors=True) as folder,
-        _files(project, Path(folder, "checkout"), commit) as root,
-    ):
-        share_packages(project, root)
-        place = Place(Project(root, Path(folder, "local")), project)
+    commit = merge_base(project.root, base) if base is not None else "HEAD"
+    folder = Path(tempfile.mkdtemp(prefix="modeshift-rehearsal-"))
+    there, local = folder / "checkout", folder / "local"
+    known = project.root if _is_checkout(project.root) else None
+    with cleared(folder, Project(there, local).sandbox, known):
+        below = ""
+        if known is None:
+            shutil.copytree(project.root, there, ignore=_LEFT_OUT)
+        else:
+            below = run_git(known, "rev-parse", "--show-prefix")
+            run_git(known, "worktree", "add", "--quiet", "--detach", str(there), commit)
+        place = Place(Project(there / below, local), project)
+        share_packages(project, place.project.root)
         if base is None:
             place.bring_up_to_date()
-        try:
-            yield place
-        finally:
-            with _undisturbed():
-                _end(place.project.sandbox)
-
-
-@contextmanager
-def _files(project: Project, there: Path, commit: str) -> Iterator[Path]:
-    if not _is_checkout(project.root):
-        shutil.copytree(project.root, there, ignore=_LEFT_OUT)
-        yield there
-        return
-    below = run_git(project.root, "rev-parse", "--show-prefix")
-    run_git(project.root, "worktree", "add", "--quiet", "--detach", str(there), commit or "HEAD")
-    try:
-        yield there / below
-    finally:
-        with _undisturbed():
-            run_git(project.root, "worktree", "remove", "--force", str(there))
+        yield place
 
 
 def _is_checkout(root: Path) -> bool:
@@ -93,21 +77,3 @@ def _copy(source: Path, target: Path) -> None:
     if source.exists() or source.is_symlink():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _end(account: Path) -> None:
-    """End everything that runs for an account."""
-    if (account / FILE_NAME).exists():
-        workloads.stop(account)
-        data_services.stop(account)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let nobody interrupt what ends processes: a second Ctrl-C would leave the rest running."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

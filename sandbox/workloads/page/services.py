@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sandbox.control.account import Resource
 from sandbox.workloads.page.rates import Rates
@@ -102,7 +102,7 @@ def _function(function: Resource, told: Told, rates: Rates) -> Document:
 def _tasks(service: Resource, told: Told) -> Document:
     seen = told.find("ecs", arn=service.outputs.get("arn"))
     cluster = str(service.outputs.get("cluster") or "").rpartition("/")[2]
-    balancers: Sequence[Mapping[str, Any]] = service.outputs.get("loadBalancers") or ()
+    balancers = cast("Sequence[Mapping[str, Any]]", service.outputs.get("loadBalancers") or ())
     deployments: list[Entry] = list(seen.get("deployments") or ())
     primary = next((one for one in deployments if one.get("status") == "PRIMARY"), {})
     return {

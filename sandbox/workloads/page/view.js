@@ -13,6 +13,7 @@ const KINDS = {
   eks: "EKS",
 };
 const HUNDRED = 100;
+const SHORT = 16;
 
 /** Show one stack. */
 export function stack(one) {
@@ -60,7 +61,7 @@ export function limits(state) {
   const absent = state.not_simulated.map((each) => `${each.name}: ${each.what} is not simulated.`);
   const always = [
     "Requests a second are the mean of the last 10 seconds, counted by front doors and load balancers; a dash is what was never counted.",
-    "What holds data is not shown: `modeshift sandbox data` tells where it is.",
+    "What holds data is not shown: modeshift sandbox data tells where it is.",
   ];
   return [...new Set([...unseen, ...absent, ...always])].map((text) => el("li", { "data-key": text }, text));
 }
@@ -144,7 +145,7 @@ function serviceCard(service, names) {
     service.scaling.filter((one) => one.last).map((one) => el("p", { class: "quiet" }, one.last)),
     attached.length > 0 && el("p", { class: "quiet" }, "in ", attached.map((id) => el("a", { href: `#${anchor(id)}` }, names.get(id)))),
     service.deployments.length > 0 && deploymentList(service.deployments),
-    service.processes.length > 0 && processTable(service),
+    service.processes.length > 0 && processList(service),
   ]);
 }
 
@@ -165,26 +166,20 @@ function deploymentList(all) {
   );
 }
 
-function processTable(service) {
-  const rows = service.processes.map((one) =>
-    el(
-      "tr",
-      { "data-key": one.id },
-      el("th", { scope: "row" }, one.id.length > 13 ? `…${one.id.slice(-12)}` : one.id, one.pid && el("span", { class: "quiet" }, ` pid ${one.pid}`)),
-      el("td", {}, pill(one.state), one.restarts > 0 && ` ${one.restarts} restarts`, one.reason && el("span", { class: "reason" }, one.reason)),
-      el("td", {}, [one.zone, one.version].filter(Boolean).join(" · ")),
-      el("td", { class: "number" }, usage(one)),
-    ),
-  );
+function processList(service) {
   return el(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": `Processes of ${service.name}` },
-    el(
-      "table",
-      {},
-      el("caption", { class: "unseen" }, `Processes of ${service.name}`),
-      el("thead", {}, el("tr", {}, ["process", "state", "zone · version", "CPU · memory"].map((words) => el("th", { scope: "col" }, words)))),
-      el("tbody", {}, rows),
+    "ul",
+    { class: "targets", "aria-label": `Processes of ${service.name}` },
+    service.processes.map((one) =>
+      el(
+        "li",
+        { "data-key": one.id },
+        el("span", {}, one.id.length > SHORT ? `…${one.id.slice(-SHORT)}` : one.id),
+        pill(one.state),
+        el("span", { class: "quiet" }, [one.pid && `pid ${one.pid}`, one.zone, one.version, ...usage(one)].filter(Boolean).join(" · ")),
+        one.restarts > 0 && el("span", { class: "quiet" }, `${one.restarts} restarts`),
+        one.reason && el("span", { class: "reason" }, one.reason),
+      ),
     ),
   );
 }
@@ -192,7 +187,7 @@ function processTable(service) {
 function usage(one) {
   const cpu = typeof one.cpu === "number" ? `${one.cpu.toFixed(2)} CPU` : "";
   const memory = typeof one.memory_mib === "number" ? `${Math.round(one.memory_mib)} MiB` : "";
-  return [cpu, memory].filter(Boolean).join(" · ") || "–";
+  return [cpu, memory];
 }
 
 function card(one, kind, state, parts) {
