@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.data.environment import described
-from sandbox.workloads.functions.package import client_folder, unpack
+from sandbox.workloads.functions.package import runtime_folder, unpack
 from sandbox.workloads.functions.pool import Done, Pool
 from sandbox.workloads.functions.room import Room
 from sandbox.workloads.functions.settings import LATEST, Version
@@ -67,7 +67,7 @@ def invoke(account: Path, function: Resource, event: str, log: Path, checkout: P
             _LOG.info("%s", note)
         environment = {**surroundings(version, code), **job.environment, "_HANDLER": job.handler}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        client = client_folder(folder / "client")
+        client = runtime_folder(folder / "runtime")
         launch = Launch(code, client, job.handler, environment, version.memory, mark=f"invocation {place}#")
         done = asyncio.run(_call(version, launch, event.encode(), log))
     return Outcome(done.payload.decode(errors="replace"), done.failed)

@@ -23,6 +23,8 @@ _ARCHIVE_PATH = "path"
 _NATIVE = (".so", ".pyd", ".dylib")
 _INFO = ".dist-info"
 _CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
+# The SDK is part of Lambda's Python runtimes (developer guide, lambda-python).
+_SDK = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 _PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -63,11 +65,11 @@ def forget(folder: Path) -> None:
     folder.with_name(f"{folder.name}.notes").unlink(missing_ok=True)
 
 
-def client_folder(folder: Path) -> Path:
-    """Return a folder with Lambda's own client and what it needs, and nothing else; empty where it has no wheel."""
+def runtime_folder(folder: Path) -> Path:
+    """Return a folder with what Lambda's runtime brings, and nothing else: its client where that has a wheel, the SDK."""
     folder.mkdir(parents=True, exist_ok=True)
-    with suppress(metadata.PackageNotFoundError):
-        for name in _CLIENT:
+    for name in (*_CLIENT, *_SDK):
+        with suppress(metadata.PackageNotFoundError):
             _link(metadata.distribution(name), folder)
     return folder
 

@@ -71,6 +71,7 @@ class Pool:
         self._starting = 0
         self._planned = 0
         self._finishing = 0
+        self._preparing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired = False
         self._closed = False
@@ -124,14 +125,14 @@ class Pool:
         if self._retired or self._closed:
             return
         self.problem = ""
-        ready = [one for one in self.workers if one.kind == "provisioned-concurrency" and one.state != "ended"]
+        ready = self._provisioned_workers()
         for worker in ready[self.provisioned :]:
             if worker in self._idle:
                 self._end(worker)
-        missing = self.provisioned - len(ready)
-        if missing > 0:
-            self._go(self._make_ready(missing))
-        if self.version.snap_start and not any(one.state in {"snapshot", "init"} for one in self.workers):
+        if len(ready) < self.provisioned and not self._preparing:
+            self._go(self._make_ready())
+        snapshots = self.version.snap_start and not any(one.state in {"snapshot", "init"} for one in self.workers)
+        if snapshots and not self._preparing:
             self._go(self._snapshot())
 
     def idle_since(self) -> float | None:
@@ -282,7 +283,10 @@ class Pool:
             worker.output.line(f"INIT_START Runtime Version: {self.version.runtime or 'image'}")
             for note in launch.code.notes:
                 worker.output.line(f"[sandbox] {note}")
-            ending = await worker.initialise(seconds)
+            initialising = asyncio.ensure_future(worker.initialise(seconds))
+            # Who takes longer than a call may does not hold up others.
+            await asyncio.wait((initialising,), timeout=INIT_SECONDS)
+        ending = await initialising
         if ending is not None:
             status = "timeout" if ending.code is None else "error"
             worker.output.line(report.init_report(worker.init or 0, "init", status))
@@ -322,38 +326,40 @@ class Pool:
                 waiter.set_result(ending or Ending(1))
                 return
 
-    async def _make_ready(self, count: int) -> None:
-        for _ in range(count):
-            if not self._room.has_place():
-                self.problem = f"The sandbox runs {self._room.most} workers on this machine at most."
-                return
-            self._planned += 1
-            try:
-                worker, ending = await self._launched("provisioned-concurrency", _LONG_INIT_SECONDS)
-            except DataError as error:
-                self.problem = str(error)
-                return
-            if ending is not None:
-                self._end(worker, gently=False)
-                said = ending.payload.decode(errors="replace") if ending.payload else ""
-                self.problem = f"FUNCTION_ERROR_INIT_FAILURE {said}".strip()
+    async def _make_ready(self) -> None:
+        while len(self._provisioned_workers()) < self.provisioned:
+            worker = await self._prepared("provisioned-concurrency", _LONG_INIT_SECONDS)
+            if worker is None:
                 return
             self._free(worker)
 
     async def _snapshot(self) -> None:
+        if await self._prepared("snap-start", max(_SNAPSHOT_SECONDS, self.version.timeout)) is not None:
+            self.grow()
+
+    async def _prepared(self, kind: Kind, seconds: float) -> Worker | None:
+        """Start a worker that nobody waits for yet; when that does not work, `problem` says why."""
         if not self._room.has_place():
-            return
+            self.problem = f"The sandbox runs {self._room.most} workers on this machine at most."
+            return None
         self._planned += 1
+        self._preparing = True
         try:
-            worker, ending = await self._launched("snap-start", max(_SNAPSHOT_SECONDS, self.version.timeout))
+            worker, ending = await self._launched(kind, seconds)
         except DataError as error:
             self.problem = str(error)
-            return
-        if ending is not None:
-            self.problem = (ending.payload or b"").decode(errors="replace") or "The initialisation failed."
-            self._end(worker, gently=False)
-        else:
-            self.grow()
+            return None
+        finally:
+            self._preparing = False
+        if ending is None:
+            return worker
+        said = ending.payload.decode(errors="replace") if ending.payload else ""
+        self.problem = f"FUNCTION_ERROR_INIT_FAILURE {said}".strip()
+        self._end(worker, gently=False)
+        return None
+
+    def _provisioned_workers(self) -> list[Worker]:
+        return [one for one in self.workers if one.kind == "provisioned-concurrency" and one.state != "ended"]
 
     async def _finish(self, worker: Worker) -> None:
         """Have a worker back that has answered, once it asks for more."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.data.environment import described
 from sandbox.workloads.containers import measure
-from sandbox.workloads.functions.package import Code, client_folder, forget, unpack
+from sandbox.workloads.functions.package import Code, forget, runtime_folder, unpack
 from sandbox.workloads.functions.worker import Kind, Launch
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ class Workshop:
         """End what an earlier process left behind, and put the client in its place anew."""
         for pid in measure.marked(self._mark):
             measure.end(pid)
-        shutil.rmtree(self._folder / "client", ignore_errors=True)
+        shutil.rmtree(self._folder / "runtime", ignore_errors=True)
         self._code.mkdir(parents=True, exist_ok=True)
         # What a worker compiles is kept for the next; it may run as another user.
-        return client_folder(self._folder / "client")
+        return runtime_folder(self._folder / "runtime")
 
     def _place(self, version: Version) -> Path:
         """Return where the code of a version is; another Python, or another environment, has it elsewhere."""

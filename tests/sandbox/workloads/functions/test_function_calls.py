@@ -409,7 +409,7 @@ def test_the_plain_client_stands_in_where_the_one_of_aws_has_no_wheel(
         folder.mkdir(parents=True)
         return folder
 
-    monkeypatch.setattr(workshop, "client_folder", empty)
+    monkeypatch.setattr(workshop, "runtime_folder", empty)
 
     async def work(here: Here) -> None:
         arn, failing = here.function("dev-echo", "echo"), here.function("dev-fail", "fail")

@@ -91,7 +91,7 @@ def test_a_package_that_is_none_is_explained_and_leaves_nothing_half_done(tmp_pa
 
 
 def test_the_client_is_alone_in_its_folder(tmp_path: Path) -> None:
-    names = {one.name for one in package.client_folder(tmp_path / "client").iterdir()}
+    names = {one.name for one in package.runtime_folder(tmp_path / "client").iterdir()}
     assert {"awslambdaric", "simplejson", "snapshot_restore_py.py"} <= names
     assert not names & {"boto3", "aiohttp", "pip"}
 
