@@ -47,6 +47,9 @@ def unknown(words: list[str]) -> str:
     for word in words:
         if is_value:
             is_value = False
+        elif word == "--":
+            # What follows is for another command.
+            return ""
         elif word.startswith("-"):
             known = {name: option for option in node.params for name in (*option.opts, *option.secondary_opts)}
             name, given, _ = word.partition("=")

@@ -164,7 +164,7 @@ def deployed_in(stack: str, resources: Sequence[Resource]) -> Deployed:
         UserError: the stack is not up.
     """
     there = [{"outputs": {}, **one} for one in resources if not one.get("delete")]
-    outputs = next((one["outputs"] for one in there if one["type"] == _STACK), {})
+    outputs: Mapping[str, Any] = next((one["outputs"] for one in there if one["type"] == _STACK), {})
     facts: Mapping[str, Any] = outputs.get("services") or {}
     if not facts:
         raise UserError(f"The stack {stack} is not up.", hint=f"modeshift up --stack {stack}")
@@ -209,7 +209,7 @@ def _part(
         return None
     of = _Children(children)
     running, function, release = of.first(_SERVICE), of.first(_FUNCTION), of.first(_RELEASE)
-    scaling = (release.get("values") or {}).get("autoscaling") or {}
+    scaling: Resource = (release.get("values") or {}).get("autoscaling") or {}
     replicas = (int(scaling["minReplicas"]), int(scaling["maxReplicas"])) if scaling.get("enabled") else None
     eks = compute is Compute.EKS
     return Part(

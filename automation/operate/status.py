@@ -163,7 +163,7 @@ def _tasks(status: PartStatus, clients: Clients) -> None:
             status.problems.append(f"{rollout.failed} tasks of {rollout.version} failed to stay; ECS goes on trying.")
     if part.definition and service["taskDefinition"] != part.definition and not status.changing:
         status.problems.append(f"ECS went back to {status.version}; {short(part.definition)} did not become healthy.")
-    if status.running < status.desired and not status.changing:
+    if service["runningCount"] < service["desiredCount"] and not status.changing:
         status.problems.append(f"{status.running} of {status.desired} tasks run.")
     status.events = [(_said(one["createdAt"]), one["message"]) for one in service["events"][:_MOST_EVENTS]]
     _bounds(status, clients)

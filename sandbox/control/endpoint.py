@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = relay(self.account.store.path.parent, self.command, self.path, dict(self.headers), body)
         except DataError as problem:
-            failed = {"__type": "ServiceUnavailableException", "message": str(problem)}
+            failed: calls.Document = {"__type": "ServiceUnavailableException", "message": str(problem)}
             self._send(failed, HTTPStatus.SERVICE_UNAVAILABLE)
             return True
         if answer is None:

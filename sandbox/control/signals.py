@@ -76,9 +76,11 @@ def speak_of(account: Account, request: Mapping[str, Any]) -> bool:
     stats = [query.get("MetricStat", {}) for query in request.get("MetricDataQueries", ())]
     operation = "metrics" if stats else "health"
     dimensions = [one for stat in stats for one in stat.get("Metric", {}).get("Dimensions", ())]
-    wanted = {one["Value"] for one in dimensions if one["Name"] == "TargetGroup"} | {request.get("TargetGroupArn")}
+    wanted = [one["Value"] for one in dimensions if one["Name"] == "TargetGroup"]
+    if arn := request.get("TargetGroupArn"):
+        wanted.append(arn)
     groups = [
-        one for one in _groups(account) if {one.outputs.get("arn"), one.outputs.get("arnSuffix")} & (wanted - {None})
+        one for one in _groups(account) if one.outputs.get("arn") in wanted or one.outputs.get("arnSuffix") in wanted
     ]
     return any(_matching(account, group, operation) for group in groups)
 

@@ -31,9 +31,9 @@ async def filter_log_events(view: View, call: Call) -> dict[str, Any]:
     matches = filter_of(call.parameters.get("filterPattern", ""))
     start, seen = _place(call)
     end, most = call.parameters.get("endTime"), int(call.parameters.get("limit", _MOST))
-    before = {} if end is None else {"end": (int(end) + 1) / 1000}
+    before = float("inf") if end is None else (int(end) + 1) / 1000
     lines = logs.read(
-        group, start=start / 1000, stream=call.parameters.get("logStreamNamePrefix", ""), limit=seen + most, **before
+        group, start=start / 1000, stream=call.parameters.get("logStreamNamePrefix", ""), limit=seen + most, end=before
     )
     page = lines[seen:]
     events = [event for line in page if matches((event := _event(line))["message"])]

@@ -86,12 +86,11 @@ async def get_provisioned(view: View, call: Call) -> dict[str, Any]:
     said = [one for one in told(view, "functions", "functions") if one.get("arn") == function.outputs["arn"]]
     provisioned = [one for each in said for one in each.get("provisioned", ())]
     of_alias = next((one for one in provisioned if one.get("qualifier") == call.parameters["Qualifier"]), {})
-    allocated = of_alias.get("allocated", 0)
     return {
         "RequestedProvisionedConcurrentExecutions": wanted,
-        "AllocatedProvisionedConcurrentExecutions": allocated,
-        "AvailableProvisionedConcurrentExecutions": of_alias.get("available", allocated),
-        "Status": "READY" if allocated >= wanted else "IN_PROGRESS",
+        "AllocatedProvisionedConcurrentExecutions": of_alias.get("allocated", 0),
+        "AvailableProvisionedConcurrentExecutions": of_alias.get("available", 0),
+        "Status": of_alias.get("status", "IN_PROGRESS"),
     }
 
 

@@ -53,7 +53,7 @@ async def describe_scaling_activities(view: View, call: Call) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for target in regional(view, _TARGET, call.region):
         resource, namespace = target.outputs["resourceId"], target.outputs["serviceNamespace"]
-        if namespace != call.parameters["ServiceNamespace"] or wanted not in {None, resource}:
+        if namespace != call.parameters["ServiceNamespace"] or wanted not in (None, resource):
             continue
         said = next((one for one in told(view, "scaling", "targets") if one.get("resource") == resource), {})
         found += [

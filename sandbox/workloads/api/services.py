@@ -80,7 +80,10 @@ async def update_service(view: View, call: Call) -> Json:
     if (count := call.parameters.get("desiredCount")) is not None:
         manager.set_capacity(f"service/{cluster.rsplit('/', 1)[-1]}/{resource.outputs['name']}", count, "asked for")
     if call.parameters.get("forceNewDeployment"):
-        manager.redeploy(arn)
+        try:
+            manager.redeploy(arn)
+        except LookupError as problem:
+            raise AwsError("ServiceNotActiveException", str(problem)) from None
     return {"service": _described(resource, said_of(view, arn))}
 
 
@@ -93,7 +96,7 @@ def cluster_of(view: View, call: Call) -> str:
     """
     named = call.parameters.get("cluster", "default")
     for cluster in regional(view, _CLUSTER, call.region):
-        if named in {cluster.outputs.get("arn"), cluster.outputs.get("name")}:
+        if named in (cluster.outputs.get("arn"), cluster.outputs.get("name")):
             return str(cluster.outputs["arn"])
     raise AwsError("ClusterNotFoundException", "Cluster not found.")
 
@@ -127,7 +130,7 @@ def _service(view: View, region: str, cluster: str, name: str) -> Resource | Non
 
 
 def _is(service: Resource, name: str) -> bool:
-    return name in {service.outputs.get("arn"), service.outputs.get("name")}
+    return name in (service.outputs.get("arn"), service.outputs.get("name"))
 
 
 def _described(resource: Resource, said: Mapping[str, Any]) -> Json:

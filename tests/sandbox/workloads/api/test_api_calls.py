@@ -134,7 +134,7 @@ def test_concurrency_is_changed_as_by_hand(runs: Runs) -> None:
 def test_provisioned_concurrency_is_ready_when_the_workers_are(runs: Runs) -> None:
     named = {"FunctionName": "dev-probe-3", "Qualifier": "live"}
     assert ask(runs, "lambda", "get_provisioned_concurrency_config", **named)["Status"] == "IN_PROGRESS"
-    provisioned = [{"qualifier": "live", "allocated": 2, "available": 1}]
+    provisioned = [{"qualifier": "live", "allocated": 2, "available": 1, "status": "READY"}]
     runs.functions = [
         {"arn": runs.snapshot.of("aws:lambda/function:Function")[0].outputs["arn"], "provisioned": provisioned}
     ]
