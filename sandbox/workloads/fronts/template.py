@@ -18,7 +18,6 @@ class Template:
 
     def __init__(self, text: str) -> None:
         self._parts = _VARIABLE.split(text)
-        self.variables = frozenset(self._parts[1::2])
 
     def fill(self, values: Mapping[str, object], *, escape: bool = True) -> str:
         """Return the text with its values; escaped, what is in them breaks neither JSON nor the line."""
