@@ -82,17 +82,17 @@ class Revision:
     @property
     def cpu(self) -> int:
         """Return the CPU units of a task, 1024 for one CPU."""
-        return int(self.definition.outputs.get("cpu") or 256)
+        return int(self._outputs.get("cpu") or 256)
 
     @property
     def memory(self) -> int:
         """Return the MiB of a task."""
-        return int(self.definition.outputs.get("memory") or 512)
+        return int(self._outputs.get("memory") or 512)
 
     @property
     def container(self) -> Container:
         """Return the container that the definition is about."""
-        containers: list[dict[str, Any]] = json.loads(self.definition.outputs["containerDefinitions"])
+        containers: list[dict[str, Any]] = json.loads(self._outputs["containerDefinitions"])
         one = next((each for each in containers if each.get("essential", True)), containers[0])
         options: dict[str, str] = (one.get("logConfiguration") or {}).get("options") or {}
         return Container(
@@ -101,7 +101,7 @@ class Revision:
             log_group=options.get("awslogs-group", ""),
             log_prefix=options.get("awslogs-stream-prefix", "ecs"),
             stop_timeout=min(float(one.get("stopTimeout") or 30), _LONGEST_STOP),
-            scratch=_scratch(one, self.definition.outputs.get("volumes") or []),
+            scratch=_scratch(one, self._outputs.get("volumes") or []),
             health_check=_health_check(one.get("healthCheck")),
             others=len(containers) - 1,
         )
@@ -111,6 +111,10 @@ class Revision:
         one = self.definition
         kept = {"type": one.type, "region": one.region, "id": one.id, "urn": one.urn, "outputs": one.outputs}
         return {"definition": kept, "subnets": [[subnet.id, subnet.zone, subnet.block] for subnet in self.subnets]}
+
+    @property
+    def _outputs(self) -> dict[str, Any]:
+        return self.definition.outputs
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Revision:
@@ -196,7 +200,7 @@ class Wanted:
         return self.configuration.get("strategy") or "ROLLING"
 
     def signature(self, task_definition: str = "") -> str:
-        """Return what changes whenever AWS would start a deployment; that with another task definition if one is given."""
+        """Return what changes whenever AWS would start a deployment, of this or of another task definition."""
         outputs = {name: value for name, value in self.resource.outputs.items() if name not in _NOT_DEPLOYED}
         outputs["taskDefinition"] = task_definition or outputs["taskDefinition"]
         return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
@@ -206,7 +210,8 @@ class Wanted:
         return default if value is None else value
 
     def _block(self, name: str) -> dict[str, Any]:
-        return self.resource.outputs.get(name) or {}
+        block: Any = self.resource.outputs.get(name)
+        return block or {}
 
 
 def wanted(resource: Resource, snapshot: Snapshot) -> Wanted:
@@ -229,8 +234,8 @@ def wanted(resource: Resource, snapshot: Snapshot) -> Wanted:
         message = "InvalidParameterException: none of its subnets is in the account."
         raise LookupError(message)
     cluster = snapshot.by_arn(str(outputs.get("cluster")))
-    settings: list[dict[str, str]] = (cluster.outputs.get("settings") or []) if cluster else []
-    insights = any(one["name"] == _INSIGHTS and one["value"] != "disabled" for one in settings)
+    settings: Any = cluster.outputs.get("settings") if cluster else None
+    insights = any(one["name"] == _INSIGHTS and one["value"] != "disabled" for one in settings or [])
     return Wanted(resource, Revision(definition, subnets), _balancing(outputs), insights)
 
 

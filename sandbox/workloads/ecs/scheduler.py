@@ -203,7 +203,7 @@ class Scheduler:
         old = [task for task in self._live() if task.deployment not in staying]
         if not old:
             return
-        healthy, old_healthy = self._healthy(old + mine), self._healthy(old)
+        healthy, old_healthy = self._healthy(self._live()), self._healthy(old)
         failed = {one.id for one in service.deployments if one.rollout == "FAILED"}
         if len(self._healthy(mine)) >= service.desired:
             gone = old

@@ -11,6 +11,7 @@ from sandbox.control.account import Account
 from sandbox.control.errors import Refusal
 
 if TYPE_CHECKING:
+    from sandbox.control.wire import Value
     from sandbox.workloads.ecs.deployment import Deployment
     from sandbox.workloads.ecs.service import Service
 
@@ -143,7 +144,7 @@ def modify_rule(folder: Path, arn: str, weights: Mapping[str, float]) -> None:
         if rule is None or rule.type != _RULE:
             message = f"RuleNotFound: {arn} is not in the account."
             raise Refusal(message)
-        groups = [{"arn": group, "weight": round(weight)} for group, weight in weights.items()]
+        groups: list[Value] = [{"arn": group, "weight": round(weight)} for group, weight in weights.items()]
         account.touch(rule.urn, {"actions": [{"type": "forward", "forward": {"targetGroups": groups}}]})
     finally:
         account.close()

@@ -36,20 +36,19 @@ SERVE = (
     "import http.server,os\n"
     "class H(http.server.BaseHTTPRequestHandler):\n"
     " def do_GET(self):\n"
-    "  self.send_response(int(os.environ.get('STATUS','200')));self.send_header('content-length','0');self.end_headers()\n"
+    "  self.send_response(200);self.send_header('content-length','0');self.end_headers()\n"
     " def log_message(self,*a): pass\n"
     "http.server.ThreadingHTTPServer((os.environ['HOST'],int(os.environ['PORT'])),H).serve_forever()"
 )
 
 
 class Asked:
-    """Targets that are healthy when something listens on their port; `refuse` names programs that never are."""
+    """Targets that are healthy when something listens on their port, unless they are among the `unhealthy`."""
 
     def __init__(self) -> None:
         self.groups: dict[str, dict[str, Target]] = {}
         self.drained: list[str] = []
         self.unhealthy: set[str] = set()
-        self.most_missing = 0
         self.delay = 0.0
 
     def register(self, group_arn: str, target: Target) -> None:
@@ -64,10 +63,9 @@ class Asked:
         return [self._health(one) for one in self.groups.get(group_arn, {}).values()]
 
     def _health(self, target: Target) -> Health:
-        if target.id in self.unhealthy or "*" in self.unhealthy:
-            return Health(
-                target, "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]"
-            )
+        if target.id in self.unhealthy:
+            words = "Health checks failed with these codes: [500]"
+            return Health(target, "unhealthy", "Target.ResponseCodeMismatch", words)
         with socket.socket() as connection:
             if connection.connect_ex((target.host, target.port)) == 0:
                 return Health(target, "healthy")
@@ -150,6 +148,10 @@ class World:
         """The events, the oldest first, without what all begin with."""
         return [one["message"].removeprefix("(service dev-it-1) ") for one in reversed(self.service["events"])]
 
+    def fail_zones(self, *zones: str) -> None:
+        """Let zones fail, and no others."""
+        self.monkeypatch.setattr(self.context.faults, "failed_zones", lambda: frozenset(zones))
+
     def tasks(self, status: str = "RUNNING") -> list[dict[str, Any]]:
         return [one for one in self.service["tasks"] if one["lastStatus"] == status]
 
@@ -191,7 +193,7 @@ def run(
     """Run tests one after the other, each with a new process's worth of everything over the same account."""
 
     def described(_: Path, resource: Resource) -> Workload:
-        [container] = json.loads(resource.outputs["containerDefinitions"])
+        [container] = json.loads(str(resource.outputs["containerDefinitions"]))
         told = {one["name"]: one["value"] for one in container["environment"]}
         return Workload(resource, told, tuple(container["entryPoint"]))
 

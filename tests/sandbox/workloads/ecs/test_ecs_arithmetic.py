@@ -42,9 +42,7 @@ def test_tries_become_rarer_up_to_27_minutes() -> None:
 
 
 @given(COUNTS, st.integers(0, 100), st.integers(100, 200), COUNTS, COUNTS)
-def test_what_is_started_and_stopped_keeps_the_bounds(
-    desired: int, least: int, most: int, mine: int, old: int
-) -> None:
+def test_what_is_started_and_stopped_keeps_the_bounds(desired: int, least: int, most: int, mine: int, old: int) -> None:
     bounds = Bounds.of(desired, least, most)
     started = startable(desired, bounds, total=mine + old, mine=mine)
     assert started >= 0
