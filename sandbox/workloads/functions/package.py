@@ -66,7 +66,7 @@ def forget(folder: Path) -> None:
 
 
 def runtime_folder(folder: Path) -> Path:
-    """Return a folder with what Lambda's runtime brings, and nothing else: its client where that has a wheel, the SDK."""
+    """Return a folder with what Lambda's runtime brings and no more: the SDK, and its client where that has a wheel."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*_CLIENT, *_SDK):
         with suppress(metadata.PackageNotFoundError):

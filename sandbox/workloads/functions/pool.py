@@ -256,7 +256,7 @@ class Pool:
         if ending is None and worker.state == "snapshot":
             ending = await worker.restore(RESTORE_SECONDS)
         if ending is None:
-            left = max(self.version.timeout - spent, 0.001)
+            left = max(self.version.timeout - (spent - worker.starved), 0.001)
             return await self._handle(worker, arn, payload, left, spent)
         worker.output.line(f"START RequestId: {request} Version: {self.version.number}")
         status, answer = self._ended(worker, request, ending)
