@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sandbox.workloads.kubernetes.hpa import SYNC_SECONDS, WINDOW_SECONDS, Measured, Proposal, Steadied, propose
 
 if TYPE_CHECKING:
+    from sandbox.workloads.kubernetes.kubelet import Kubelet
     from sandbox.workloads.kubernetes.objects import Autoscaler
-    from sandbox.workloads.kubernetes.pod import Kubelet, Pod
+    from sandbox.workloads.kubernetes.pod import Pod
     from sandbox.workloads.kubernetes.replicas import Replicas
 
 _MIB = 1024 * 1024

@@ -13,8 +13,9 @@ from sandbox.workloads.kubernetes import budgets, quotas
 from sandbox.workloads.kubernetes.autoscaler import Autoscaling
 from sandbox.workloads.kubernetes.bindings import Registrations
 from sandbox.workloads.kubernetes.insights import record
+from sandbox.workloads.kubernetes.kubelet import Kubelet
 from sandbox.workloads.kubernetes.objects import Manifest, Template, matches
-from sandbox.workloads.kubernetes.pod import Kubelet, Pod
+from sandbox.workloads.kubernetes.pod import Pod
 from sandbox.workloads.kubernetes.replicas import CannotCreateError, Replicas, trouble
 
 if TYPE_CHECKING:
@@ -91,26 +92,6 @@ class Installation:
         """Return what keeps pods from getting ready."""
         refused = next((one.refused for one in self._replicas.values() if one.refused), "")
         return refused or trouble([pod for one in self._replicas.values() for pod in one.new.pods])
-
-    def restart(self) -> None:
-        """Replace all pods by others of the same version."""
-        for one in self._replicas.values():
-            one.restart()
-        self._woken.set()
-
-    def scale(self, replicas: int) -> None:
-        """Want another number of pods of each Deployment.
-
-        Raises:
-            ValueError: An autoscaler counts them.
-
-        """
-        if self._autoscaling:
-            message = "A HorizontalPodAutoscaler counts the pods of this release; change its bounds in the stack file."
-            raise ValueError(message)
-        for one in self._replicas.values():
-            one.scale(replicas)
-        self._woken.set()
 
     def kill(self) -> bool:
         """End the container of one pod by force; return whether there was any."""

@@ -17,9 +17,9 @@ from sandbox.data.environment import environment_of
 from sandbox.workloads.kubernetes.chart import Renderer
 from sandbox.workloads.kubernetes.history import History
 from sandbox.workloads.kubernetes.installation import Installation
+from sandbox.workloads.kubernetes.kubelet import Kubelet
 from sandbox.workloads.kubernetes.manifests import ManifestError
 from sandbox.workloads.kubernetes.nodes import Nodes
-from sandbox.workloads.kubernetes.pod import Kubelet
 from sandbox.workloads.kubernetes.release import Release, Settings
 from sandbox.workloads.snapshot import name_of, stack_of
 from sandbox.workloads.surfaces import Outcome
@@ -97,25 +97,6 @@ class Kubernetes:
         outcome = await asyncio.shield(work)
         # What was asked for meanwhile counts.
         return outcome if kept.work is work else await self.settled(release_urn)
-
-    def restart(self, release_urn: str) -> None:
-        """Replace all pods of a release by others of the same version, as `kubectl rollout restart` does.
-
-        Raises:
-            KeyError: There is no such release.
-
-        """
-        self._want(release_urn).installation.restart()
-
-    def scale(self, release_urn: str, replicas: int) -> None:
-        """Want another number of pods of a release until its next upgrade, as `kubectl scale` does.
-
-        Raises:
-            KeyError: There is no such release.
-            ValueError: An autoscaler counts them.
-
-        """
-        self._want(release_urn).installation.scale(replicas)
 
     def evict(self, namespace: str, pod: str) -> str:
         """Evict a pod as draining its node does; return why that is refused, empty when it is done."""
@@ -218,13 +199,6 @@ class Kubernetes:
 
     def _named(self, urn: str) -> _Kept | None:
         return next((kept for kept in self._kept.values() if kept.resource.urn == urn), None)
-
-    def _want(self, urn: str) -> Release:
-        kept = self._named(urn)
-        if kept is None:
-            message = f"There is no release {urn.rsplit('::', 1)[-1]}."
-            raise KeyError(message)
-        return kept.release
 
     def _kill(self, pattern: str) -> bool:
         named = (kept for kept in self._kept.values() if fnmatch.fnmatchcase(name_of(kept.resource), pattern))

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.data.environment import ENTRY_POINT, runnable
@@ -19,11 +18,8 @@ from sandbox.workloads.containers.spec import CannotStartError, ContainerSpec, E
 from sandbox.workloads.kubernetes.prober import Prober, Reports
 
 if TYPE_CHECKING:
-    import aiohttp
-
-    from sandbox.workloads.containers.containers import Containers
     from sandbox.workloads.containers.process import Container
-    from sandbox.workloads.context import Context
+    from sandbox.workloads.kubernetes.kubelet import Kubelet
     from sandbox.workloads.kubernetes.objects import Template
 
 _FIRST_BACK_OFF = 10.0
@@ -34,31 +30,6 @@ _UNREACHABLE_AFTER = 50.0
 _TOLERATED = 300.0
 """Seconds that pods stay on a node that is gone (default tolerations of not-ready and unreachable)."""
 _MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Kubelet:
-    """What every pod of a release is started with."""
-
-    context: Context
-    containers: Containers
-    session: aiohttp.ClientSession
-    subject: str
-    stack: str
-    log_group: str
-    localized: Callable[[Mapping[str, str]], Mapping[str, str]]
-    """Makes an environment mean this machine; takes its time, and is called in a thread."""
-    changed: Callable[[], None]
-    """Called when a pod is no longer what it was."""
-
-    def now(self) -> float:
-        """Return the time in seconds of Kubernetes, which go by at the clock's speed."""
-        return time.monotonic() * self.context.clock.speed
-
-    def note(self, kind: str, text: str, *, warning: bool = False) -> None:
-        """Add to the timeline."""
-        level = "warning" if warning else "info"
-        self.context.events.add(self.subject, kind, text, stack=self.stack, level=level)
 
 
 class Pod(Reports):
@@ -133,17 +104,16 @@ class Pod(Reports):
         """Whether it has been ready for so long, and stays."""
         return self.ready and self._was_ready and self._kubelet.now() - self.changed >= min_ready
 
-    def kill(self, reason: str = "") -> None:
+    def kill(self) -> None:
         """End its container by force, as a fault does."""
         if self.container is not None:
-            self.container.kill(reason)
+            self.container.kill()
 
     def lose(self) -> None:
         """Take its node away; Kubernetes learns of that later."""
         if self._lost is None:
             self._lost = self._kubelet.now()
-        if self.running:
-            self.kill()
+        self.kill()
 
     def find(self) -> None:
         """Bring its node back."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.workloads.kubernetes.names import hashed, suffix
+from sandbox.workloads.kubernetes.kubelet import Kubelet
+from sandbox.workloads.kubernetes.names import suffix
 from sandbox.workloads.kubernetes.objects import Deployment, Template
-from sandbox.workloads.kubernetes.pod import Kubelet, Pod
+from sandbox.workloads.kubernetes.pod import Pod
 from sandbox.workloads.kubernetes.rollout import Size, bounds, grown, shrunk
 
 
@@ -78,7 +79,6 @@ class Replicas:
         self._make = make
         self._progress = Progress()
         self._complete = False
-        self._restarted = ""
         self.want(spec)
 
     @property
@@ -114,17 +114,7 @@ class Replicas:
         self.spec = spec
         if spec.replicas is not None:
             self.scale(spec.replicas)
-        self._take(spec.template)
-
-    def restart(self) -> None:
-        """Replace all pods by others of the same version."""
-        # An annotation of the pods, which Helm does not own and so leaves where it is.
-        self._restarted = suffix()
-        self._take(self.spec.template)
-
-    def _take(self, template: Template) -> None:
-        if self._restarted:
-            template = replace(template, hash=hashed(template.hash + self._restarted))
+        template = spec.template
         if self.sets and self.new.template == template:
             return
         number = max((one.revision for one in self.sets), default=0) + 1

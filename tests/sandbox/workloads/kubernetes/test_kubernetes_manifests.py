@@ -85,7 +85,7 @@ def test_equal_pods_have_equal_names_and_others_have_not() -> None:
 
 
 def test_a_chart_that_is_no_chart_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match='charts/service" not found$'):
+    with pytest.raises(Refusal, match=r'charts/service" not found$'):
         asyncio.run(Renderer(tmp_path).render("charts/service", "users", "shop", {}, "1.35"))
 
 

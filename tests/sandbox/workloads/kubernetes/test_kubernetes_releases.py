@@ -188,23 +188,3 @@ def test_a_release_that_goes_takes_its_pods_with_it(tmp_path: Path, monkeypatch:
             assert await one.manager.settled(URN) is None
 
     asyncio.run(scenario())
-
-
-def test_a_restart_replaces_pods_of_the_same_version_and_survives_an_update(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scenario() -> None:
-        async with cluster(tmp_path, monkeypatch) as one:
-            assert (await one.up(values())).ok
-            old = {pod["name"] for pod in one.pods}
-            one.manager.restart(URN)
-            await one.until(lambda: len(one.pods) == 2 and not old & {pod["name"] for pod in one.pods})
-            fresh = {pod["name"] for pod in one.pods}
-            one.manager.scale(URN, 3)
-            await one.until(lambda: one.deployment["available"] == 3)
-            assert fresh < {pod["name"] for pod in one.pods}
-            assert len(one.release["history"]) == 1
-            with pytest.raises(KeyError):
-                one.manager.restart("urn:pulumi:staging::modeshift::x::nobody")
-
-    asyncio.run(scenario())
