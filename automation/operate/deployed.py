@@ -163,7 +163,7 @@ def deployed_in(stack: str, resources: Sequence[Resource]) -> Deployed:
     Raises:
         UserError: the stack is not up.
     """
-    there = [{"outputs": {}, **one} for one in resources if not one.get("delete")]
+    there: list[Resource] = [{"outputs": {}, **one} for one in resources if not one.get("delete")]
     outputs: Mapping[str, Any] = next((one["outputs"] for one in there if one["type"] == _STACK), {})
     facts: Mapping[str, Any] = outputs.get("services") or {}
     if not facts:
