@@ -30,7 +30,7 @@ class UnavailableError(Exception):
 
 
 class Injection:
-    """The process, which begins with the first question and again when it was lost."""
+    """The process, which begins when there is a program for it, and again when it was lost."""
 
     def __init__(self) -> None:
         self._program: Path | None = None
@@ -54,6 +54,7 @@ class Injection:
             self.missing = " ".join(said.decode(errors="replace").split())[-300:]
             return
         self._program, self.missing = Path(out.decode().strip()), ""
+        self._begin(self._program)
 
     def sql(self, value: bytes) -> bool:
         """Whether a value is SQL injection.
@@ -87,14 +88,17 @@ class Injection:
             return False
         return self._remembered(kind, value) if len(value) <= _SHORT else self._ask(kind, value)
 
+    def _begin(self, program: Path) -> subprocess.Popen[bytes]:
+        command = [*guard("KILL"), str(program)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        return self._process
+
     def _ask(self, kind: bytes, value: bytes) -> bool:
         if self._program is None:
             raise UnavailableError(self.missing)
         try:
-            if self._process is None:
-                command = [*guard("KILL"), str(self._program)]
-                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-            questions, answers = self._process.stdin, self._process.stdout
+            process = self._process or self._begin(self._program)
+            questions, answers = process.stdin, process.stdout
             assert questions is not None
             assert answers is not None
             questions.write(kind + len(value).to_bytes(4, "big") + value)

@@ -142,8 +142,7 @@ def test_parts_of_a_request(tmp_path: Path) -> None:
             rule(name, text(f"bad-{name}", field=field), priority=number)
             for number, (name, field) in enumerate(fields.items())
         ]
-        every = {"name": "all", "field": {"allQueryArguments": {}}}
-        rules.append(rule("all", text("bad-all", "EXACTLY", every["field"]), priority=9))
+        rules.append(rule("all", text("bad-all", "EXACTLY", {"allQueryArguments": {}}), priority=9))
         await wall.apply(acl(*rules))
         assert wall.judge(method="bad-method").rule == "method"
         assert wall.judge("/?a=bad-query").rule == "query"
@@ -171,13 +170,13 @@ def test_transformations_come_in_their_order(tmp_path: Path) -> None:
 
 
 def test_sizes_and_what_is_too_large_to_see(tmp_path: Path) -> None:
-    size = {"sizeConstraintStatement": {"comparisonOperator": "GT", "size": 3, "textTransformations": NONE}}
+    query: dict[str, Any] = {"fieldToMatch": {"queryString": {}}, "textTransformations": NONE}
+    size = {"sizeConstraintStatement": {"comparisonOperator": "GT", "size": 3, **query}}
 
     def by(handling: str) -> dict[str, Any]:
         return text("evil", field={"body": {"oversizeHandling": handling}})
 
     async def story(wall: Wall) -> None:
-        size["sizeConstraintStatement"]["fieldToMatch"] = {"queryString": {}}
         await wall.apply(acl(rule("size", size)))
         assert wall.passes("/?abc")
         assert not wall.passes("/?abcd")
