@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Window
-from playwright.sync_api import expect
 
 from sandbox.workloads.page import Page
 from sandbox.workloads.snapshot import Snapshot
@@ -92,7 +91,7 @@ def test_requests_are_followed_from_front_door_to_processes(visit: Visit, served
     expect(card(page, "dev-web, ip").locator("li").filter(has_text="10.0.2.9")).to_contain_text("unhealthy")
     tasks = card(page, "dev-web, Fargate")
     expect(tasks).to_contain_text("1 of 2")
-    row = tasks.get_by_role("table", name="Processes of dev-web").get_by_role("row").nth(1)
+    row = tasks.get_by_role("list", name="Processes of dev-web").get_by_role("listitem")
     expect(row).to_contain_text("pid 4242")
     expect(row).to_contain_text("running, healthy")
     balancer.get_by_role("link", name="dev-web-function").click()
