@@ -37,6 +37,8 @@ StopCode = Literal[
 ]
 _UNCHECKED: Final = 40
 """Seconds after which a task counts as healthy that nothing checks (API, minimumHealthyPercent)."""
+_STARTS: Final = 2.0
+"""Real seconds that are the least of it: programs start no faster here."""
 _WAITING: Final = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 _HURRIED_SECONDS: Final = 2
 _INIT_ERROR: Final = "ResourceInitializationError: unable to pull secrets or registry auth: "
@@ -121,7 +123,7 @@ class Task:
             found = targets.get(self.address)
             healthy = found is not None and found.state == "healthy"
         else:
-            healthy = checked or time.time() - self.started >= self._around.context.clock.real(_UNCHECKED)
+            healthy = checked or time.time() - self.started >= max(self._around.context.clock.real(_UNCHECKED), _STARTS)
         self.was_healthy = self.was_healthy or healthy
         return healthy
 

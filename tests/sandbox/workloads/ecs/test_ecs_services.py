@@ -143,7 +143,7 @@ class TestReleases(Test):
 
     def test_without_a_release_to_go_back_to_nothing_more_is_started(self) -> None:
         async def test(world: World) -> None:
-            await world.release(BROKEN)
+            await world.release(BROKEN, **balanced())
             assert not (await world.settled()).ok
             assert _primary(world)["rolloutState"] == "FAILED"
             number = len(world.service["tasks"])
@@ -153,7 +153,7 @@ class TestReleases(Test):
             failed = _primary(world)["id"]
             assert not (await world.settled()).ok
             assert _primary(world)["id"] != failed
-            await world.release(SLEEP)
+            await world.release(SERVE)
             assert (await world.settled()).ok
 
         self.run(test)
@@ -376,7 +376,7 @@ class TestTime(Test):
         seen: dict[str, str] = {}
 
         async def before(world: World) -> None:
-            await world.release(SLEEP)
+            await world.release(SERVE, **balanced())
             await world.settled()
             seen["good"] = _primary(world)["id"]
             await world.release(BROKEN)
