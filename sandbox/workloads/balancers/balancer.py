@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sandbox.data.ports import HOST
 from sandbox.workloads.balancers import answers, sticky
 from sandbox.workloads.balancers.conditions import rewritten
 from sandbox.workloads.balancers.forwarding import Forwarder, forwarded, has_too_many_addresses
@@ -102,7 +103,7 @@ class Balancer:
             "subject": listener.subject,
             "port": listener.port,
             "protocol": listener.protocol,
-            "url": f"{scheme}://127.0.0.1:{server.port}" if server else "",
+            "url": f"{scheme}://{HOST}:{server.port}" if server else "",
             "connections": server.connections if server else 0,
             "rules": [
                 {

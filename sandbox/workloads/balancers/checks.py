@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from sandbox.workloads.balancers.model import Check
-from sandbox.workloads.http.client import ConnectTimeoutError, IdleTimeoutError, UpstreamError
+from sandbox.workloads.http.client import ConnectTimeoutError, IdleTimeoutError
 
 Probe = Callable[[], Awaitable[int]]
 """Asks a target for its health and returns the status."""
@@ -53,7 +53,7 @@ class Watch:
                 status = await probe()
         except (TimeoutError, ConnectTimeoutError, IdleTimeoutError):
             raise CheckFailedError("Target.Timeout", "Request timed out") from None
-        except UpstreamError:
+        except Exception:  # noqa: BLE001 - what cannot be asked does not pass, and is asked again
             raise CheckFailedError("Target.FailedHealthChecks", "Health checks failed") from None
         if not self._check.passes(status):
             raise CheckFailedError("Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")

@@ -22,7 +22,7 @@ _HEALTHY = ("healthy", "", "")
 _TAKES_REQUESTS = {"healthy", "unavailable"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Member:
     """A registered target."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sandbox.data.ports import HOST
 from sandbox.data.tls import make_certificate
 from sandbox.workloads.balancers import answers, lambdas, model
 from sandbox.workloads.balancers.balancer import Balancer
@@ -154,7 +155,7 @@ class BalancerManager:
                 text = f"The listener at port {listener.port} cannot be opened: {problem}"
                 self._context.events.add(spec.subject, "front", text, stack=spec.stack, level="error")
                 continue
-            text = f"The listener at port {listener.port} is reached at 127.0.0.1:{server.port}."
+            text = f"The listener at port {listener.port} is reached at {HOST}:{server.port}."
             self._context.events.add(spec.subject, "front", text, stack=spec.stack)
 
     def _group(self, arn: str) -> Group:

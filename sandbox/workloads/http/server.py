@@ -25,6 +25,7 @@ _HANDSHAKE_SECONDS = 10
 _FILES = 65_536
 _END_SECONDS = 5
 _LEAST_SECONDS = 0.01
+_ANY_BYTES = 1 << 62
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger(__name__)
 
@@ -152,9 +153,10 @@ class _Front:
             return Written(self.refuse("timeout"), self.limits.idle, closes=True)
         except web.RequestPayloadError:
             return Written(self.refuse("malformed"), self.limits.idle, closes=True)
-        except ConnectionError:
-            raise
-        except Exception:  # noqa: BLE001 - a front stays up, whatever is behind it
+        except Exception as problem:
+            if raw.transport is None:
+                message = "The client has gone."
+                raise ConnectionResetError(message) from problem
             _log.exception("%s %s failed", raw.method, raw.path)
             return Written(self.refuse("failed"), self.limits.idle)
         return Written(response, self.limits.idle)
@@ -186,10 +188,7 @@ class _Front:
         )
         if self.streaming or request.stream is None:
             return request
-        return await request.whole(self.limits.body if self.limits.body is not None else _ANY)
-
-
-_ANY = 1 << 62
+        return await request.whole(self.limits.body if self.limits.body is not None else _ANY_BYTES)
 
 
 class _SlowError(Exception):
