@@ -25,7 +25,7 @@ NAME = "staging-users"
 URN = f"urn:pulumi:staging::modeshift::kubernetes:helm.sh/v3:Release::{NAME}"
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/users/0123456789abcdef"
 ZONES = ("us-east-1a", "us-east-1b")
-PATIENCE = 60
+PATIENCE = 240
 """Seconds that a busy machine may take; what is waited for comes within one or two."""
 
 _SERVER = "CD4E.gr7.us-east-1.eks.amazonaws.com"
