@@ -50,8 +50,9 @@ class Injection:
             building.terminate()
             await building.wait()
             raise
-        if building.returncode:
-            self.missing = " ".join(said.decode(errors="replace").split())[-300:]
+        # It prints where the program is, once that is there; its exit code may have been taken by others.
+        if not out.strip():
+            self.missing = " ".join(said.decode(errors="replace").split())[-300:] or "it could not be built"
             return
         self._program, self.missing = Path(out.decode().strip()), ""
         self._begin(self._program)
