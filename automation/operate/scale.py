@@ -99,7 +99,8 @@ def _tasks(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
             f"Autoscaling keeps {part.name} between {now[0]} and {now[1]} tasks, and would take {count} back.",
             hint=(
                 "Change the bounds: "
-                f"modeshift scale {part.service} --min {min(count, now[0])} --max {max(count, now[1])}"
+                f"modeshift scale {part.service}{' --worker' if part.kind == 'worker' else ''} "
+                f"--min {min(count, now[0])} --max {max(count, now[1])}"
             ),
         )
     asked(

@@ -41,10 +41,11 @@ def test_a_session_goes_through_the_plugin_of_aws(tmp_path: Path, monkeypatch: p
     plugin = tmp_path / "session-manager-plugin"
     plugin.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {shlex.quote(str(told))}\nexit 7\n')
     plugin.chmod(0o700)
+    aws = with_session("wss://ssmmessages.us-east-1.amazonaws.com/v1/data-channel/1")
+    client = aws.client("ecs")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("AWS_PROFILE", "mine")
-    aws = with_session("wss://ssmmessages.us-east-1.amazonaws.com/v1/data-channel/1")
-    assert sessions.run(aws.client("ecs"), part(), ["ls", "a b"], stack="dev") == 7
+    assert sessions.run(client, part(), ["ls", "a b"], stack="dev") == 7
     assert aws.calls("ecs.ExecuteCommand") == [
         {
             "cluster": CLUSTER,
