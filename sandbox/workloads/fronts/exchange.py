@@ -107,12 +107,12 @@ class Tally:
 class Ledger:
     """Counts, measures and logs every request of one API."""
 
-    def __init__(self, context: Context, names: Names, settings: Mapping[str, Any] | None) -> None:
+    def __init__(self, context: Context, names: Names) -> None:
         self._context = context
         self._names = names
         self.tally = Tally()
+        self._group = ""
         self._format: Template | None = None
-        self.follow(settings)
 
     def follow(self, settings: Mapping[str, Any] | None) -> None:
         """Log as a stage's settings say."""

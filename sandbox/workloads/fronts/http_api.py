@@ -85,7 +85,7 @@ class HttpApi:
                 "stage": name,
             },
         )
-        self.ledger = Ledger(context, names, None)
+        self.ledger = Ledger(context, names)
         self._routes = Routes()
         self._bases: Sequence[Base] = ()
         self._cors: Cors | None = None

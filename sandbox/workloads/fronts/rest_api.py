@@ -82,7 +82,7 @@ class RestApi:
             dimensions=(of, {**of, "Stage": name}),
             log={"apiId": api.id, "accountId": account, "stage": name},
         )
-        self.ledger = Ledger(context, names, None)
+        self.ledger = Ledger(context, names)
         self._deployed: _Deployed | None = None
         self._bases: Sequence[Base] = ()
         self._listeners: Mapping[tuple[str, int], str] = {}
