@@ -90,9 +90,8 @@ def _extract(function: Resource, folder: Path) -> list[str]:
             tops = {top for distribution in replaced.values() for top in _tops(distribution.files or ())}
             tops |= {top for name in replaced for top in _infos(names, name)}
             # Machine code that lies in the root has another name for every Python.
-            tops |= {
-                top for top in _natives(names) if not fits and top.split(".")[0] in {one.split(".")[0] for one in tops}
-            }
+            bare = {top.split(".")[0] for top in tops}
+            tops |= {top for top in _natives(names) if top.split(".")[0] in bare}
             archive.extractall(folder, [name for name in names if name.split("/", 1)[0] not in tops])
     except (zipfile.BadZipFile, OSError) as error:
         message = f"The package of the function {outputs['name']} cannot be unpacked: {error}"

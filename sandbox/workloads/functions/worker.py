@@ -42,6 +42,7 @@ class Launch:
 
     code: Code
     client: Path
+    """What Lambda's runtime brings."""
     handler: str
     environment: Mapping[str, str]
     memory: int

@@ -90,10 +90,10 @@ def test_a_package_that_is_none_is_explained_and_leaves_nothing_half_done(tmp_pa
     assert not (tmp_path / "code").exists()
 
 
-def test_the_client_is_alone_in_its_folder(tmp_path: Path) -> None:
+def test_a_function_finds_what_the_runtime_brings_and_no_more(tmp_path: Path) -> None:
     names = {one.name for one in package.runtime_folder(tmp_path / "client").iterdir()}
-    assert {"awslambdaric", "simplejson", "snapshot_restore_py.py"} <= names
-    assert not names & {"boto3", "aiohttp", "pip"}
+    assert {"awslambdaric", "simplejson", "snapshot_restore_py.py", "boto3", "botocore", "urllib3"} <= names
+    assert not names & {"aiohttp", "pip", "pydantic", "sandbox"}
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
