@@ -69,4 +69,5 @@ class Deployment:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Deployment:
         """Return what was kept."""
-        return cls(**{**document, "revision": Revision.read(document["revision"])})
+        rest = {name: value for name, value in document.items() if name != "revision"}
+        return cls(Revision.read(document["revision"]), **rest)
