@@ -140,7 +140,7 @@ def _described(resource: Resource, said: Mapping[str, Any]) -> Json:
         serviceName=outputs["name"],
         clusterArn=outputs.get("cluster"),
         status="ACTIVE",
-        desiredCount=said.get("desired", 0),
+        desiredCount=said.get("desired", outputs.get("desiredCount", 0)),
         runningCount=said.get("running", 0),
         pendingCount=said.get("pending", 0),
         taskDefinition=said.get("taskDefinition") or outputs.get("taskDefinition"),

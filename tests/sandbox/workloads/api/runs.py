@@ -39,6 +39,7 @@ RESOURCES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
             "cluster": CLUSTER,
             "taskDefinition": f"{TASKS}:2",
             "enableExecuteCommand": True,
+            "desiredCount": 3,
             "schedulingStrategy": "REPLICA",
         },
     ),

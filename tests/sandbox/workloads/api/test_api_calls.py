@@ -44,7 +44,8 @@ def test_a_service_is_what_runs_and_not_what_was_wanted(runs: Runs) -> None:
 def test_a_service_of_which_nothing_runs_yet_has_no_tasks(runs: Runs) -> None:
     runs.ecs.service = {"arn": "another"}
     [service] = ask(runs, "ecs", "describe_services", cluster="dev-cluster-1", services=[SERVICE])["services"]
-    assert (service["runningCount"], service["deployments"], service["taskDefinition"]) == (0, [], f"{TASKS}:2")
+    assert (service["runningCount"], service["desiredCount"]) == (0, 3)
+    assert (service["deployments"], service["taskDefinition"]) == ([], f"{TASKS}:2")
 
 
 def test_tasks_are_listed_by_what_they_shall_be_and_say_how_they_ended(runs: Runs) -> None:
