@@ -32,7 +32,7 @@ class Containers:
         self._running: dict[str, Container] = {}
         self._taken: dict[str, tuple[int, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._swept = False
+        self._swept: asyncio.Task[None] | None = None
         self._meter: asyncio.Task[None] | None = None
 
     async def start(self, spec: ContainerSpec) -> Container:
@@ -68,9 +68,12 @@ class Containers:
 
     async def sweep(self) -> None:
         """End what containers of an earlier process left behind, once."""
-        if self._swept:
-            return
-        self._swept = True
+        if self._swept is None:
+            self._swept = asyncio.create_task(self._sweep(), name="what an earlier process left is ended")
+        # Whoever starts meanwhile waits too: it would be taken for something left behind.
+        await asyncio.shield(self._swept)
+
+    async def _sweep(self) -> None:
         for pid in await asyncio.to_thread(measure.marked, mark(self._context.account)):
             await asyncio.to_thread(measure.end, pid)
         await asyncio.to_thread(shutil.rmtree, self._context.folder / "containers", ignore_errors=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sandbox.workloads.containers import measure
 from sandbox.workloads.containers.confine import MARK
 from sandbox.workloads.containers.containers import Containers
 from sandbox.workloads.containers.process import Container
@@ -293,6 +294,26 @@ def test_what_an_earlier_process_left_is_ended_first(tmp_path: Path) -> None:
 
     run(tmp_path, test)
     context.logs.close()
+
+
+def test_what_starts_at_once_is_not_taken_for_what_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = measure.marked
+
+    def slowly(mark: str) -> list[int]:
+        # Long enough for whoever does not wait to have started.
+        time.sleep(0.5)
+        return look(mark)
+
+    monkeypatch.setattr(measure, "marked", slowly)
+
+    async def test(containers: Containers, context: Context) -> None:
+        code = "import time; time.sleep(60)"
+        started = await asyncio.gather(*(containers.start(spec(code, id=f"n{number}")) for number in range(3)))
+        assert [container.ended for container in started] == [None] * 3
+        assert all(alive(container.pid) for container in started)
+        assert len(list((context.folder / "containers").iterdir())) == 3
+
+    run(tmp_path, test)
 
 
 def test_many_start_and_end_at_once(tmp_path: Path) -> None:
