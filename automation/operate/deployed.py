@@ -176,13 +176,15 @@ def deployed_in(stack: str, resources: Sequence[Resource]) -> Deployed:
         for one in there
         if one["type"] in _COMPONENTS
     ]
+    order = list(_COMPONENTS.values())
+    ordered = sorted((one for one in parts if one is not None), key=lambda one: order.index((one.kind, one.compute)))
     services = {
         name: Service(
             name=name,
             compute=Compute(said["compute"]),
             url=str(said.get("url", "")),
             traffic=said.get("traffic") or {},
-            parts=tuple(one for one in parts if one is not None and one.service == name),
+            parts=tuple(one for one in ordered if one.service == name),
         )
         for name, said in facts.items()
     }
