@@ -28,7 +28,7 @@ async def watch(container: Container, check: HealthCheck, clock: Clock) -> None:
     failed = 0
     start = asyncio.get_running_loop().time()
     command = ("/bin/sh", "-c", *check.command) if check.shell else check.command
-    while True:
+    while container.ended is None:
         await asyncio.sleep(max(clock.real(check.interval), _SELDOM if container.health == "HEALTHY" else _FIRST))
         if await _passes(container, command, check.timeout):
             failed, container.health = 0, "HEALTHY"

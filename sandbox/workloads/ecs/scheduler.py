@@ -214,7 +214,7 @@ class Scheduler:
                 task
                 for task in old
                 if task not in old_healthy
-                and (task.waiting or task.deployment in failed or task.sick(self._health, grace))
+                and (not task.was_healthy or task.deployment in failed or task.sick(self._health, grace))
             ]
             gone = [*unfit, *old_healthy[:number]]
         if gone:

@@ -317,7 +317,8 @@ class Service:
         return [f"{others} more containers of the task definition"] if others else []
 
     async def _follow(self) -> None:
-        while True:
+        # Being cancelled may be lost in `wait_for` when it comes together with what is waited for (Python 3.11).
+        while not self.closing:
             self._wake.clear()
             try:
                 self._scheduler.look()

@@ -238,8 +238,7 @@ class TestTasks(Test):
             [task] = world.tasks("STOPPED")
             assert (task["stopCode"], task["exitCode"]) == ("EssentialContainerExited", 137)
             assert task["stoppedReason"] == "Essential container in task exited"
-            await until(lambda: world.service["steady"])
-            assert len(world.tasks()) == 2
+            await until(lambda: len(world.tasks()) == 2 and world.service["steady"])
             assert not world.ecs.kill("prod-*")
 
         self.run(test)
