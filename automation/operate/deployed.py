@@ -176,7 +176,7 @@ def deployed_in(stack: str, resources: Sequence[Resource]) -> Deployed:
         for one in there
         if one["type"] in _COMPONENTS
     ]
-    order = list(_COMPONENTS.values())
+    order: list[tuple[Kind, Compute]] = list(_COMPONENTS.values())
     ordered = sorted((one for one in parts if one is not None), key=lambda one: order.index((one.kind, one.compute)))
     services = {
         name: Service(

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automation.markdown.escape import one_line
-from automation.operate.status import PartStatus, Rollout, ServiceStatus
+from automation.operate.found import PartStatus, Rollout, ServiceStatus
 from stacks.settings import Compute
 
 _STYLE = {"steady": "green", "changing": "yellow", "trouble": "red"}

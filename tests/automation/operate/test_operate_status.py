@@ -12,6 +12,7 @@ from rich.console import Console
 from automation.errors import UserError
 from automation.operate import status
 from automation.operate.deployed import deployed_in
+from automation.operate.found import ServiceStatus
 from automation.operate.status_view import status_view
 from tests.automation.operate.aws import GROUP, TASKS, Aws, stack, state
 from tests.automation.operate.ecs import deployment, service, task
@@ -62,7 +63,7 @@ def measured(values: dict[str, list[float]]) -> Any:
     return answer
 
 
-def look(aws: Aws) -> dict[str, status.ServiceStatus]:
+def look(aws: Aws) -> dict[str, ServiceStatus]:
     return {one.service.name: one for one in status.look(stack(), aws.clients(*status.SERVICES))}
 
 
