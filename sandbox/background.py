@@ -46,7 +46,7 @@ class Background:
     def running(self) -> Address | None:
         """Return where it is, if it answers."""
         known = Address.read(self.folder)
-        if known is None or not known.token or not _lives(known.pid):
+        if known is None or not known.token or not _lives(known.pid, self.module):
             return None
         with suppress(OSError, http.client.HTTPException, DataError):
             self.ask(known, "ping", 10)
@@ -108,20 +108,20 @@ class Background:
         return answer
 
     def end(self) -> bool:
-        """Ask it to end, by force when it takes too long; return whether it ran."""
-        known = self.running()
-        if known is None:
+        """Ask it to end, by force when it takes too long or does not answer; return whether it ran."""
+        known = Address.read(self.folder)
+        if known is None or not known.token or not _lives(known.pid, self.module):
             return False
-        with suppress(OSError, http.client.HTTPException):
+        with suppress(OSError, http.client.HTTPException, DataError):
             self.ask(known, "stop", _STOP_SECONDS)
         self.wait_for_end(known)
-        if _lives(known.pid):
+        if _lives(known.pid, self.module):
             os.kill(known.pid, signal.SIGKILL)
         return True
 
     def wait_for_end(self, known: Address) -> None:
         """Wait until it has ended, for half a minute at most."""
-        _wait(lambda: not _lives(known.pid))
+        _wait(lambda: not _lives(known.pid, self.module))
 
 
 def _wait(done: Callable[[], bool]) -> None:
@@ -130,10 +130,12 @@ def _wait(done: Callable[[], bool]) -> None:
         time.sleep(_PAUSE)
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, module: str) -> bool:
+    """Whether a process runs, and is the one that is meant: ids are used again."""
     import psutil  # noqa: PLC0415 - part of the extra, without which nothing was started
 
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and module in process.cmdline()
     except psutil.NoSuchProcess:
         return False
