@@ -118,7 +118,7 @@ class Supervisor:
             await self._page.close()
             await runner.cleanup()
             # The last is ended first: what hands requests on, before what answers them.
-            for name, manager in reversed(self.managers.items()):
+            for name, manager in reversed(list(self.managers.items())):
                 await self._guarded(name, manager.close())
             await self._containers.close()
             await server.close()
