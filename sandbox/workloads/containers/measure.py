@@ -15,7 +15,7 @@ from sandbox.workloads.containers.confine import MARK
 from sandbox.workloads.containers.spec import Usage
 
 _MIB = 1024 * 1024
-_ROUNDS = 5
+_PATIENCE_SECONDS = 5
 
 
 def sessions() -> dict[int, list[int]]:
@@ -68,7 +68,8 @@ def end(leader: int, mark: str = "") -> None:
     """End every process of a container by force: its group at once, which no fork bomb outruns, then what left it."""
     with suppress(OSError):
         os.killpg(leader, signal.SIGKILL)
-    for _ in range(_ROUNDS):
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until:
         left = {*sessions().get(leader, ()), *(marked(mark) if mark else ())}
         left = {pid for pid in left if _lives(pid)}
         if not left:

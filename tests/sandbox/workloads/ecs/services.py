@@ -78,7 +78,7 @@ class World:
 
     context: Context
     monkeypatch: pytest.MonkeyPatch
-    targets: Asked = field(default_factory=Asked)
+    targets: Any = field(default_factory=Asked)
     alarms: dict[str, str] = field(default_factory=dict)
     revision: int = 0
     program: str = SLEEP
@@ -189,8 +189,9 @@ def run(
     test: Callable[[World], Awaitable[None]],
     *then: Callable[[World], Awaitable[None]],
     speed: float = 60,
+    targets: Callable[[Context], Any] = lambda _: Asked(),
 ) -> None:
-    """Run tests one after the other, each with a new process's worth of everything over the same account."""
+    """Run tests one after the other, each with all of it made anew over the same account."""
 
     def described(_: Path, resource: Resource) -> Workload:
         [container] = json.loads(str(resource.outputs["containerDefinitions"]))
@@ -206,7 +207,7 @@ def run(
         context = Context.of(tmp_path / "account", tmp_path, speed)
         if world is None:
             world = World(context, monkeypatch)
-        world.context, world.targets = context, Asked()
+        world.context, world.targets = context, targets(context)
         async with _keeping(world):
             await asyncio.wait_for(each(world), PATIENCE)
         context.logs.close()
