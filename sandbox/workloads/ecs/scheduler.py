@@ -245,7 +245,7 @@ class Scheduler:
         emptiest = self._emptiest(primary)
         if emptiest is None or max(zones.values()) - zones[emptiest] <= 1 or self._bounds().most <= len(mine):
             return
-        service.say(words.balance(zones, balanced=False))
+        service.say(words.not_balanced(zones))
         task = service.start(primary, emptiest)
         self._rebalancing = task.id
         service.say(f"has started 1 tasks in {emptiest} to AZ Rebalance: (task {task.id}).")

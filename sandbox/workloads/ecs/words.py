@@ -19,7 +19,6 @@ UNHEALTHY_STATUS = " Amazon ECS replaced {count} tasks due to an unhealthy statu
 ESSENTIAL_EXITED = "Essential container in task exited"
 FAILED_TO_START = "Task failed to start"
 FAILED_CONTAINER_CHECKS = "Task failed container health checks"
-BY_USER = "Task stopped by user"
 
 
 def elb_checks_failed(group_arn: str) -> str:
@@ -66,11 +65,9 @@ def rolling_back(why: str, deployment: str) -> str:
     return f"{why}: rolling back to deploymentId {deployment}."
 
 
-def balance(zones: Mapping[str, int], *, balanced: bool) -> str:
+def not_balanced(zones: Mapping[str, int]) -> str:
     found = ", ".join(f"{count} tasks in {zone}" for zone, count in sorted(zones.items()))
-    return (
-        f"is AZ balanced with {found}." if balanced else f"is not AZ balanced with {found}. AZ Rebalancing in progress."
-    )
+    return f"is not AZ balanced with {found}. AZ Rebalancing in progress."
 
 
 def _listed(tasks: Sequence[str]) -> str:
