@@ -167,8 +167,10 @@ class Installation:
             if clock() - recorded > _RECORD_SECONDS:
                 recorded = clock()
                 record(self._kubelet.context.metrics, *self._place_of, self.pods)
+            # Not wait_for, which before Python 3.12 can lose the cancellation that ends this loop.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _STEP_SECONDS)
+                async with asyncio.timeout(_STEP_SECONDS):
+                    await self._woken.wait()
 
     def _step(self) -> None:
         for pod in self.pods:
