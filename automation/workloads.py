@@ -32,7 +32,7 @@ def running(session: Session) -> Iterator[None]:
     Raises:
         UserError: it cannot be run; the block is over by then.
     """
-    if session.account is None or not client.wanted():
+    if session.account is None or unmeasured(session):
         yield
         return
     with ThreadPoolExecutor(1) as pool:
@@ -46,6 +46,11 @@ def running(session: Session) -> Iterator[None]:
         raise UserError(str(problem), hint="The stack is as it should be; `modeshift sandbox stop` and `up` try again.")
     if problem is not None:
         raise problem
+
+
+def unmeasured(session: Session) -> bool:
+    """Whether a stack is one of this machine of which nothing shall run, so that nobody can measure it."""
+    return session.account is not None and not client.wanted()
 
 
 def follow(session: Session) -> None:

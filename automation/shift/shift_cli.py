@@ -16,13 +16,14 @@ from automation.errors import Exit, UserError
 from automation.options import CloudOption, Json, Yes
 from automation.project import choose_stacks, find_project
 from automation.screen import Screen
+from automation.workloads import unmeasured
 from stacks.settings import Compute
 
 if TYPE_CHECKING:
     from automation.shift.report import Report
 
 _UNMEASURED = (
-    "Nothing runs in the sandbox, so nothing is measured: health and metrics are what "
+    "Workloads are off, so nothing is measured: health and metrics are what "
     "`modeshift sandbox fault health` and `modeshift sandbox fault metrics` say."
 )
 
@@ -66,7 +67,7 @@ def shift(
         report = Report(screen)
         with _alone(project.local / f"shift.{name}.lock", name), open_session(project, name, where) as session:
             if session.notice:
-                screen.say(f"{session.notice} {_UNMEASURED}")
+                screen.say(f"{session.notice} {_UNMEASURED}" if unmeasured(session) else session.notice)
             run = Shift(Hand(screen, session, yes), report, Meter.of(session), wish)
             problem: UserError | None = None
             try:
