@@ -46,7 +46,7 @@ class Background:
     def running(self) -> Address | None:
         """Return where it is, if it answers."""
         known = Address.read(self.folder)
-        if known is None or not known.token or not _lives(known.pid, self.module):
+        if known is None or not known.token or not _lives(known.pid):
             return None
         with suppress(OSError, http.client.HTTPException, DataError):
             self.ask(known, "ping", 10)
@@ -130,12 +130,12 @@ def _wait(done: Callable[[], bool]) -> None:
         time.sleep(_PAUSE)
 
 
-def _lives(pid: int, module: str) -> bool:
-    """Whether a process runs, and is the one that is meant: ids are used again."""
+def _lives(pid: int, module: str = "") -> bool:
+    """Whether a process runs; and with a module, whether it is the one that runs that: ids are used again."""
     import psutil  # noqa: PLC0415 - part of the extra, without which nothing was started
 
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and module in process.cmdline()
+        return process.status() != psutil.STATUS_ZOMBIE and (not module or module in process.cmdline())
     except psutil.NoSuchProcess:
         return False
