@@ -18,6 +18,7 @@ _INSTANCE = "aws:rds/instance:Instance"
 _INVOCATION = "aws:lambda/invocation:Invocation"
 _FUNCTION = "aws:lambda/function:Function"
 _RELEASE = "kubernetes:helm.sh/v3:Release"
+_PROVISIONED = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 _SERVICE = "aws:ecs/service:Service"
 _MODULES = {"dynamodb", "pipes", "rds", "s3", "scheduler", "secretsmanager", "sns", "sqs"}
 
@@ -70,7 +71,9 @@ class Works:
         if outcome is None:
             return {}
         if not outcome.ok:
-            raise Unsettled(outcome.reason, outcome.outputs)
+            stack = resource.urn.split("::", 1)[0].rpartition(":")[2]
+            message = f"{outcome.reason} What it wrote: modeshift logs --stack {stack}"
+            raise Unsettled(message, outcome.outputs)
         return outcome.outputs
 
     def _told(self, kind: str) -> Mapping[str, Any] | None:
@@ -104,4 +107,6 @@ class Works:
 def _is_waited_for(resource: Resource) -> bool:
     if resource.type == _SERVICE:
         return bool(resource.outputs.get("waitForSteadyState"))
-    return resource.type == _RELEASE and not resource.outputs.get("skipAwait")
+    if resource.type == _RELEASE:
+        return not resource.outputs.get("skipAwait")
+    return resource.type == _PROVISIONED

@@ -40,8 +40,9 @@ from sandbox.workloads.scaling.manager import Scaling
 from sandbox.workloads.snapshot import Snapshot, stack_of
 
 if TYPE_CHECKING:
+    from sandbox.control.account import Resource
     from sandbox.workloads.api import Api
-    from sandbox.workloads.surfaces import Manager
+    from sandbox.workloads.surfaces import Manager, Outcome
 
 TOKEN = "x-sandbox-token"  # noqa: S105 - where it is, not what it is
 _LOOK_SECONDS = 0.2
@@ -63,7 +64,8 @@ class Supervisor:
     def __init__(self, account: Path, checkout: Path, speed: float) -> None:
         self.context = Context.of(account, checkout, speed)
         self.snapshot = Snapshot(())
-        functions, firewall = Functions(self.context), Firewalls(self.context)
+        self._functions = functions = Functions(self.context)
+        firewall = Firewalls(self.context)
         self._containers = containers = Containers(self.context)
         self._balancers = balancers = BalancerManager(self.context, functions, firewall)
         self._fronts = Fronts(self.context, functions, balancers, firewall)
@@ -242,13 +244,18 @@ class Supervisor:
         """Wait until what a release waits for is steady or has failed."""
         await self._apply()
         urn = request.header("x-sandbox-subject")
-        kind = urn.split("::")[2].rsplit("$", 1)[-1]
-        if kind == "aws:ecs/service:Service":
-            service = next((one for one in self.snapshot.of(kind) if one.urn == urn), None)
-            outcome = await self._ecs.settled(str(service.outputs["arn"])) if service else None
-        else:
-            outcome = await self._kubernetes.settled(urn)
+        resource = next((one for one in self.snapshot.resources if one.urn == urn), None)
+        outcome = await self._outcome(resource) if resource else None
         return {} if outcome is None else asdict(outcome)
+
+    async def _outcome(self, resource: Resource) -> Outcome | None:
+        if resource.type == "aws:ecs/service:Service":
+            return await self._ecs.settled(str(resource.outputs["arn"]))
+        if resource.type == "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig":
+            name, qualifier = str(resource.outputs["functionName"]).rpartition(":")[2], resource.outputs["qualifier"]
+            function = self.snapshot.find("aws:lambda/function:Function", name=name)
+            return await self._functions.settled(f"{function.outputs['arn']}:{qualifier}") if function else None
+        return await self._kubernetes.settled(resource.urn)
 
     async def _stopped(self, request: Request) -> dict[str, Any]:
         del request
