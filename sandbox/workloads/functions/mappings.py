@@ -127,8 +127,10 @@ class Mapping:
         while True:
             while len(self._batches) >= self._pollers(since):
                 self._free.clear()
+                # Not wait_for, which before Python 3.12 can lose the cancellation that ends this loop.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._free.wait(), _IDLE_SECONDS)
+                    async with asyncio.timeout(_IDLE_SECONDS):
+                        await self._free.wait()
             try:
                 messages = await self._gathered() if self._invoker.has(self._function) else []
             except UndeliverableError as problem:
