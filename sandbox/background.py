@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.address import CONTROL, Address, is_held
+from sandbox.address import CONTROL, Address, held, is_held
+from sandbox.control.store import FILE_NAME
 from sandbox.data.errors import DataError
 
 _ANSWER_SECONDS = 600
+# Whoever only looks whether the lock is held holds it for a moment.
+_ATTEMPTS = 5
 _START_SECONDS = 120
 _STOP_SECONDS = 30
 _PAUSE = 0.02
@@ -122,6 +125,27 @@ class Background:
     def wait_for_end(self, known: Address) -> None:
         """Wait until it has ended, for half a minute at most."""
         _wait(lambda: not _lives(known.pid, self.module))
+
+
+def run_alone(account: Path, folder: Path, serve: Callable[[], int], *, detach: bool) -> int:
+    """Be the process that works in a folder of an account, in the background if need be; return its exit code.
+
+    Where another is that already, this one ends at once, with 0.
+    """
+    if not (account / FILE_NAME).exists():
+        sys.stderr.write(f"There is no account in {account}.\n")
+        return 1
+    with held(folder, _ATTEMPTS) as mine:
+        if not mine:
+            return 0
+        if detach:
+            # Before anything else runs in it; the lock goes along.
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+        # Whoever started this may have a profile of their own in the environment; it is not for here.
+        os.environ.pop("AWS_PROFILE", None)
+        return serve()
 
 
 def _wait(done: Callable[[], bool]) -> None:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
-from sandbox.address import held
-from sandbox.control.store import FILE_NAME
-
-# Whoever only looks whether the lock is held holds it for a moment.
-_ATTEMPTS = 5
+from sandbox.background import run_alone
 
 
 def main() -> int:
@@ -25,18 +21,8 @@ def main() -> int:
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     arguments = parser.parse_args()
     account: Path = arguments.account.resolve()
-    if not (account / FILE_NAME).exists():
-        sys.stderr.write(f"There is no account in {account}.\n")
-        return 1
-    with held(account / "data", _ATTEMPTS) as mine:
-        if not mine:
-            return 0
-        if arguments.detach:
-            # Before anything else runs in it; the lock goes along.
-            if os.fork():
-                os._exit(0)
-            os.setsid()
-        return _serve(account, arguments.speed)
+    serve = partial(_serve, account, arguments.speed)
+    return run_alone(account, account / "data", serve, detach=arguments.detach)
 
 
 def _serve(account: Path, speed: float) -> int:
@@ -47,8 +33,6 @@ def _serve(account: Path, speed: float) -> int:
     except ImportError as problem:
         sys.stderr.write(f"The sandbox's data services need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
         return 1
-    # Whoever started this may have a profile of their own in the environment; it is not for here.
-    os.environ.pop("AWS_PROFILE", None)
     Daemon(account, speed).run()
     return 0
 

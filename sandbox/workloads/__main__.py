@@ -8,15 +8,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
-from sandbox.address import held
-from sandbox.control.store import FILE_NAME
-
-# Whoever only looks whether the lock is held holds it for a moment.
-_ATTEMPTS = 5
+from sandbox.background import run_alone
 
 
 def main() -> int:
@@ -27,18 +23,8 @@ def main() -> int:
     parser.add_argument("--detach", action="store_true", help="go on in the background")
     arguments = parser.parse_args()
     account: Path = arguments.account.resolve()
-    if not (account / FILE_NAME).exists():
-        sys.stderr.write(f"There is no account in {account}.\n")
-        return 1
-    with held(account / "workloads", _ATTEMPTS) as mine:
-        if not mine:
-            return 0
-        if arguments.detach:
-            # Before anything else runs in it; the lock goes along.
-            if os.fork():
-                os._exit(0)
-            os.setsid()
-        return _serve(account, arguments.checkout.resolve(), arguments.speed)
+    serve = partial(_serve, account, arguments.checkout.resolve(), arguments.speed)
+    return run_alone(account, account / "workloads", serve, detach=arguments.detach)
 
 
 def _serve(account: Path, checkout: Path, speed: float) -> int:
@@ -50,8 +36,6 @@ def _serve(account: Path, checkout: Path, speed: float) -> int:
             raise
         sys.stderr.write(f"The sandbox's workloads need its extra: pip install 'modeshift[sandbox]' ({problem}).\n")
         return 1
-    # Whoever started this may have a profile of their own in the environment; it is not for here.
-    os.environ.pop("AWS_PROFILE", None)
 
     async def run() -> None:
         await Supervisor(account, checkout, speed).run()
