@@ -62,6 +62,8 @@ def env(
         project = find_project()
         ensure_stack(project, stack, Cloud.SANDBOX)
         values = environment(project, stack, Cloud.SANDBOX, background.start(project))
+        if workloads.wanted():
+            workloads.start(project.sandbox, project.root)
         values["PATH"] = f"{pulumi_binary().parent}:$PATH"
     if as_json:
         _document(values)
