@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automation.bring_up import bring_up
-from automation.cloud import Session, settings_of
+from automation.cloud import Cloud, Session, settings_of
 from automation.errors import Exit, UserError
 from automation.rehearse.load import Load
 from automation.rehearse.place import Place
@@ -64,11 +64,14 @@ def perform(stage: Stage) -> Exit:
     return done[stage.plan.kind](stage)
 
 
-def prepare(place: Place, session: Session, plan: Plan, screen: Screen) -> None:
-    """Edit the stack file of the place so that the change can begin: a shift starts where its services are."""
+def prepare(place: Place, stack: str, plan: Plan, screen: Screen) -> None:
+    """Edit the stack file of the place so that the change can begin: a shift starts where its services are.
+
+    A session reads the file when it is opened, so this comes before.
+    """
+    settings = settings_of(place.project, stack, Cloud.SANDBOX).settings
     if plan.origin is None:
         return
-    settings = settings_of(place.project, session.stack, session.cloud).settings
     elsewhere = [name for name in settings.services if settings.compute_of(name) is not plan.origin]
     shifting = [name for name, one in settings.services.items() if one.shift is not None]
     if shifting:
@@ -77,7 +80,7 @@ def prepare(place: Place, session: Session, plan: Plan, screen: Screen) -> None:
             hint="Finish it, or take it back, first.",
         )
     if elsewhere:
-        path = place.project.stack_file(session.stack)
+        path = place.project.stack_file(stack)
         homes = dict.fromkeys(settings.services, plan.origin)
         file.write(path, file.with_computes(file.read(path), settings, homes, stack=plan.origin))
         screen.say(

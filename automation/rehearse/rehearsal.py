@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automation import operations, render
-from automation.cloud import Cloud, Session, open_session, settings_of
+from automation.cloud import Cloud, Session, open_session
 from automation.errors import Exit, UserError
 from automation.project import Project
 from automation.rehearse.changes import Stage, perform, prepare
@@ -48,9 +48,8 @@ def rehearse(screen: Screen, project: Project, wish: Wish) -> Report:
         UserError: the rehearsal could not be done; what ran for it has ended.
     """
     with own_place(project, wish.base) as place:
-        settings_of(place.project, wish.stack, Cloud.SANDBOX)
+        prepare(place, wish.stack, wish.plan, screen)
         with open_session(place.project, wish.stack, Cloud.SANDBOX) as session:
-            prepare(place, session, wish.plan, screen)
             _bring_up(screen, session)
             seen = _running(place, wish.stack)
             url = f"{seen['urls'][wish.stack].rstrip('/')}/{wish.path.lstrip('/')}"
