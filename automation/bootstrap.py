@@ -58,10 +58,10 @@ def bootstrap(program: Project, cloud: Cloud, bring_up: BringUp, console: Consol
     """
     own = own_state(program, cloud)
     if own is None:
-        home = Home(program, lambda state: open_session(program, STACK, cloud, state), cloud)
+        home = Home(program, lambda state: open_session(program, STACK, cloud, state, runs=False), cloud)
         return home.bring_up(bring_up, console)
     # What a cloud adds to the settings of stacks is nothing to this program.
-    with open_session(program, STACK, cloud, replace(own, settings={})) as session:
+    with open_session(program, STACK, cloud, replace(own, settings={}), runs=False) as session:
         return bring_up(session)
 
 

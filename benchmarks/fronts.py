@@ -97,7 +97,10 @@ def _uvicorn() -> Iterator[str]:
 @contextmanager
 def _sandbox() -> Iterator[str]:
     quiet = Console(quiet=True)
-    with own_place(find_project(REPOSITORY), None) as place, open_session(place.project, "dev", Cloud.SANDBOX) as session:
+    with (
+        own_place(find_project(REPOSITORY), None) as place,
+        open_session(place.project, "dev", Cloud.SANDBOX) as session,
+    ):
         brought = operations.up(session, quiet)
         if brought.local is None:
             sys.exit(f"dev does not run: {[error.message for error in brought.plan.errors()]}")

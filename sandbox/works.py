@@ -72,7 +72,7 @@ class Works:
             return {}
         if not outcome.ok:
             stack = resource.urn.split("::", 1)[0].rpartition(":")[2]
-            message = f"{outcome.reason} What it wrote: modeshift logs --stack {stack}"
+            message = f"{outcome.reason.rstrip('.')}. What it wrote: modeshift logs --stack {stack}"
             raise Unsettled(message, outcome.outputs)
         return outcome.outputs
 

@@ -279,7 +279,7 @@ def test_the_whole_of_it_in_the_sandbox(tmp_path: Path, service: Service, monkey
     monkeypatch.setattr(operations, "up", counted)
 
     def opened(project: Project, state: State) -> Any:
-        return open_session(project, STACK, Cloud.SANDBOX, state)
+        return open_session(project, STACK, Cloud.SANDBOX, state, runs=False)
 
     run = verification(project, service, open=opened)
     assert run.run(), run.checks

@@ -33,7 +33,7 @@ def live(workspace: Workspace, config: Config, edit: str) -> None:
     """Preview, bring up, repeat, change one thing, destroy; raise AssertionError where something is not as promised."""
     life = _Life(workspace)
     life.write(config)
-    with open_session(life.project, STACK, Cloud.SANDBOX) as session:
+    with open_session(life.project, STACK, Cloud.SANDBOX, runs=False) as session:
         preview = life.run(operations.preview, session)
         assert life.account() == {}, "a preview created something"
         up = life.run(operations.up, session)

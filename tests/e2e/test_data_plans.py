@@ -147,7 +147,7 @@ def opened(workspace: Workspace, patch: pytest.MonkeyPatch) -> Iterator[Shop]:
     project = Project(workspace.root, workspace.root / ".modeshift")
     workspace.edit(STACK, **BASE)
     ensure_stack(project, STACK, Cloud.SANDBOX)
-    with open_session(project, STACK, Cloud.SANDBOX) as session:
+    with open_session(project, STACK, Cloud.SANDBOX, runs=False) as session:
         yield Shop(workspace, session, project)
 
 

@@ -97,7 +97,7 @@ def stack(workspace: Workspace) -> Iterator[Stack]:
     project = Project(workspace.root, workspace.root / ".modeshift")
     workspace.edit(STACK, **BASE, **MODES["lambda"])
     ensure_stack(project, STACK, Cloud.SANDBOX)
-    with open_session(project, STACK, Cloud.SANDBOX) as session:
+    with open_session(project, STACK, Cloud.SANDBOX, runs=False) as session:
         yield Stack(workspace, project, session)
 
 

@@ -54,7 +54,9 @@ def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(workspace: Workspace, stack: str, *args: str) -> Outcome:
-    with open_session(Project(workspace.root, workspace.root / ".modeshift"), stack, Cloud.SANDBOX) as session:
+    with open_session(
+        Project(workspace.root, workspace.root / ".modeshift"), stack, Cloud.SANDBOX, runs=False
+    ) as session:
         return session.engine.operate(*args, "--stack", stack, log=workspace.root / "events.jsonl")
 
 

@@ -43,7 +43,7 @@ def walk(workspace: Workspace) -> Iterator[Walk]:
     project = Project(workspace.root, workspace.root / ".modeshift")
     workspace.edit(STACK, image=IMAGE, customerKey=True, network={"nat": "single"}, container=CONTAINER)
     ensure_stack(project, STACK, Cloud.SANDBOX)
-    with open_session(project, STACK, Cloud.SANDBOX) as session:
+    with open_session(project, STACK, Cloud.SANDBOX, runs=False) as session:
         yield Walk(workspace, project, session)
 
 

@@ -56,7 +56,9 @@ def test_whatever_was_under_way_is_taken_over_as_it_is(
     whole = json.loads(file.read_text())
     resources: list[Resource] = whole["checkpoint"]["latest"]["resources"]
 
-    with open_session(Project(workspace.root, workspace.root / ".modeshift"), "prod", Cloud.SANDBOX) as session:
+    with open_session(
+        Project(workspace.root, workspace.root / ".modeshift"), "prod", Cloud.SANDBOX, runs=False
+    ) as session:
         for before, pending in cuts(resources):
             interrupt(file, whole, before, pending)
             recovery.recover(session, Console(file=io.StringIO()))

@@ -75,7 +75,7 @@ def _record(workspace: Workspace, name: str) -> None:
 def _run(workspace: Workspace, *args: str) -> list[Any]:
     log = workspace.root / "events.jsonl"
     log.unlink(missing_ok=True)
-    with open_session(find_project(workspace.root), "dev", Cloud.SANDBOX) as session:
+    with open_session(find_project(workspace.root), "dev", Cloud.SANDBOX, runs=False) as session:
         return list(session.engine.operate(*args, "--stack", "dev", log=log).events)
 
 
