@@ -91,11 +91,12 @@ def _is_about(plan: Plan, change: Change, stage: Stage, move: Move, *, behind_ap
     if change.destructive:
         # The key of a cluster encrypts what is in that cluster, and nothing else.
         return stage is Stage.REMOVE and change.type == _KEY and _within(change, _CLUSTERS)
-    owner = plan.changes.get(plan.component_of(change.urn))
+    component = plan.changes.get(plan.component_of(change.urn))
+    owner = "" if component is None else component.name
     names = tuple(f"{move.stack}-{name}" for name in move.origins)
-    own = owner is not None and owner.name in names
-    works = owner is not None and owner.name in {f"{name}-worker" for name in names}
-    if owner is not None and owner.name in {f"{name}-migration" for name in names} and _within(change, ("Migration",)):
+    own = owner in names
+    works = owner in {f"{name}-worker" for name in names}
+    if owner in {f"{name}-migration" for name in names} and _within(change, ("Migration",)):
         # It is a function of the package that the release runs, zip or image, and holds nothing.
         return True
     # A REST API is made as a whole, with what lets it call functions.
