@@ -149,11 +149,12 @@ def guard(stop: str, *, unprivileged: bool = False) -> list[str]:
             message = "PostgreSQL refuses to run as root. Install util-linux (setpriv), or run this as another user."
             raise DataError(message)
         return []
-    return [setpriv, f"--pdeathsig={stop}", *(_as_nobody() if as_nobody else [])]
+    nobody = pwd.getpwnam("nobody") if as_nobody else None
+    return [setpriv, f"--pdeathsig={stop}", *(as_user(nobody.pw_uid, nobody.pw_gid) if nobody else [])]
 
 
-def _as_nobody() -> list[str]:
-    """Return what makes a program run as nobody, who may still pass through the folders above its own."""
-    nobody = pwd.getpwnam("nobody")
-    who = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
-    return [*who, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+def as_user(user: int, group: int) -> list[str]:
+    """Return the options of setpriv by which root's program runs as somebody who may still read and write as root."""
+    # Without the last one, access(2) asks what the user might do without the capability.
+    capable = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
+    return [f"--reuid={user}", f"--regid={group}", "--clear-groups", *capable]

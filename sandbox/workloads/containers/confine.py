@@ -52,8 +52,7 @@ def confined(limit: int) -> list[str]:
         return guard
     if os.geteuid() == 0:
         user = _USERS[next(_next_user) % len(_USERS)]
-        identity = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-        guard += [*identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        guard += processes.as_user(user, user)
     else:
         limit += _running(os.geteuid())
     return [*guard, prlimit, f"--nproc={limit + _HEADROOM}", "--core=0"]

@@ -93,6 +93,20 @@ def test_the_end_of_a_container_is_its_exit_code(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_a_container_may_ask_for_access_wherever_its_user_may_go(tmp_path: Path) -> None:
+    (closed := tmp_path / "closed").mkdir()
+    closed.chmod(0o700)
+    (inside := closed / "inside").mkdir()
+
+    async def test(containers: Containers, _: Context) -> None:
+        # Not the same question as reading it: access(2) is about the real user, who may be one of the container's own.
+        asks = f"import os; raise SystemExit(not os.access({str(inside)!r}, os.R_OK))"
+        container = await containers.start(spec(asks))
+        assert (await container.wait()).exit_code == 0
+
+    run(tmp_path, test)
+
+
 def test_a_command_that_does_not_exist_never_runs(tmp_path: Path) -> None:
     async def test(containers: Containers, _: Context) -> None:
         with pytest.raises(CannotStartError, match='exec: "nope": executable file not found'):
