@@ -55,7 +55,8 @@ class Injection:
             self.missing = " ".join(said.decode(errors="replace").split())[-300:] or "it could not be built"
             return
         self._program, self.missing = Path(out.decode().strip()), ""
-        self._begin(self._program)
+        if self._process is None:
+            self._begin(self._program)
 
     def sql(self, value: bytes) -> bool:
         """Whether a value is SQL injection.
