@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.data.environment import described
+from sandbox.workloads.functions.call import Done
 from sandbox.workloads.functions.package import runtime_folder, unpack
-from sandbox.workloads.functions.pool import Done, Pool
+from sandbox.workloads.functions.pool import Pool
 from sandbox.workloads.functions.room import Room
 from sandbox.workloads.functions.settings import LATEST, Version
 from sandbox.workloads.functions.worker import Kind, Launch

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.workloads.functions import answers
-from sandbox.workloads.functions.pool import Done, Pool
+from sandbox.workloads.functions.call import Done
+from sandbox.workloads.functions.pool import Pool
 from sandbox.workloads.functions.settings import LATEST, Alias, Asynchronous, Version
 from sandbox.workloads.surfaces import Invocation
 

@@ -6,12 +6,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from sandbox.data.errors import DataError
 from sandbox.workloads.functions import answers, report
-from sandbox.workloads.functions.runtime_api import Event
+from sandbox.workloads.functions.call import Done, handled, never_begun
 from sandbox.workloads.functions.worker import Ending, Kind, Launch, Worker
 
 if TYPE_CHECKING:
@@ -38,18 +37,6 @@ class Lines(Protocol):
     def end(self, group: str, stream: str) -> None:
         """Say that no more come."""
         ...
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a call came to."""
-
-    payload: bytes
-    failed: bool
-    seconds: float
-    cold: bool
-    log_tail: str
-    provisioned: bool = False
 
 
 class Pool:
@@ -197,54 +184,17 @@ class Pool:
         return [one for one in self._idle if one.kind != "provisioned-concurrency"]
 
     async def _handle(self, worker: Worker, arn: str, payload: bytes, seconds: float, spent: float = 0) -> Done:
-        event = Event(arn, payload, time.time() + seconds)
-        first = worker.calls == 0 and worker.kind != "provisioned-concurrency"
-        output = worker.output
-        output.begin()
-        output.line(f"START RequestId: {event.request} Version: {self.version.number}")
-        began = time.monotonic()
-        told = await worker.handle(event, seconds)
-        taken = time.monotonic() - began + spent
-        status, failed, answer = "", True, b""
-        if isinstance(told, Ending):
-            status, answer = self._ended(worker, event.request, told)
-        elif told.too_large:
-            status, answer = "error\tError Type: Function.ResponseSizeTooLarge", answers.too_large_a_response()
-        else:
-            failed, answer = told.failed, told.payload
-        output.line(f"END RequestId: {event.request}")
-        output.line(
-            report.Report(
-                event.request,
-                taken,
-                self.version.memory,
-                worker.peak,
-                init=worker.init if first and worker.restored is None and not spent else None,
-                restore=worker.restored if first else None,
-                status=status,
-            ).line()
-        )
-        done = Done(answer, failed, taken, first, output.tail(), worker.kind == "provisioned-concurrency")
-        if isinstance(told, Ending):
-            self._end(worker, gently=False)
-        else:
+        done, outlived = await handled(worker, self.version, arn, payload, seconds=seconds, spent=spent)
+        if outlived:
             self._finishing += 1
             self._go(self._finish(worker))
+        else:
+            self._end(worker, gently=False)
         return done
-
-    def _ended(self, worker: Worker, request: str, ending: Ending) -> tuple[str, bytes]:
-        if ending.code is None:
-            worker.output.line(report.timed_out(request, self.version.timeout))
-            return "timeout", answers.timed_out(request, self.version.timeout)
-        if ending.payload is not None:
-            return "error", ending.payload
-        worker.output.line(f"RequestId: {request} Error: {answers.exit_reason(ending.code)}\nRuntime.ExitError")
-        return "error\tError Type: Runtime.ExitError", answers.exited(request, ending.code)
 
     async def _call_again(self, arn: str, payload: bytes) -> Done:
         """Initialise once more as part of the call, and within its time, as Lambda does when that failed before."""
         began = time.monotonic()
-        request = Event(arn, payload, 0).request
         self._planned += 1
         try:
             worker, ending = await self._launched("on-demand", self.version.timeout)
@@ -258,15 +208,9 @@ class Pool:
         if ending is None:
             left = max(self.version.timeout - (spent - worker.starved), 0.001)
             return await self._handle(worker, arn, payload, left, spent)
-        worker.output.line(f"START RequestId: {request} Version: {self.version.number}")
-        status, answer = self._ended(worker, request, ending)
-        worker.output.line(f"END RequestId: {request}")
-        worker.measure()
-        told = report.Report(request, spent, self.version.memory, worker.peak, status=status)
-        worker.output.line(told.line())
-        tail = worker.output.tail()
+        done = never_begun(worker, self.version, arn, ending, spent)
         self._end(worker, gently=False)
-        return Done(answer, failed=True, seconds=spent, cold=True, log_tail=tail)
+        return done
 
     async def _launched(self, kind: Kind, seconds: float) -> tuple[Worker, Ending | None]:
         try:
