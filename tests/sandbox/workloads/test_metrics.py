@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,45 @@ def test_what_is_old_is_forgotten() -> None:
     time.now += 2 * 3600
     metrics.add(SPACE, NAME, WHERE)
     assert len(metrics.statistics(SPACE, NAME, WHERE, 0, 1e12, period=60, stat="Sum")) == 1
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200))
+def test_what_is_older_is_told_by_the_minute(values: list[float]) -> None:
+    time = Time()
+    time.now = start = 960_000.0
+    metrics = Metrics(time)
+    for number, value in enumerate(values):
+        time.now = start + number % 60
+        metrics.add(SPACE, NAME, WHERE, value)
+    time.now = start + 1000
+    metrics.add(SPACE, NAME, WHERE)
+
+    def said(stat: str) -> float:
+        [(begin, value)] = metrics.statistics(SPACE, NAME, WHERE, start, start + 900, period=10, stat=stat)
+        assert begin == start
+        return value
+
+    assert said("Sum") == pytest.approx(sum(values))
+    assert said("SampleCount") == len(values)
+    assert (said("Minimum"), said("Maximum")) == (min(values), max(values))
+    assert said("p50") in values
+
+
+def test_an_hour_of_many_values_takes_little() -> None:
+    time = Time()
+    metrics = Metrics(time)
+    tracemalloc.start()
+    try:
+        for _ in range(7200):
+            time.now += 1
+            for value in range(10):
+                metrics.add(SPACE, NAME, WHERE, value)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 700 * 1024
+    [(_, p50)] = metrics.statistics(SPACE, NAME, WHERE, time.now - 3000, time.now, period=10_000_000, stat="p50")
+    assert 3 <= p50 <= 6
 
 
 def test_a_statistic_that_is_none_is_refused() -> None:
