@@ -134,8 +134,10 @@ class RuntimeApi:
         return web.Response(body=event.payload, headers=headers)
 
     async def _take(self, request: web.BaseRequest, identity: str, *, failed: bool) -> web.Response:
-        if identity != self._request or self._reply is None or self._reply.done():
+        if identity != self._request or self._reply is None:
             return _said(400, b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+        if self._reply.done():
+            return _said(403, b'{"errorMessage":"It was answered already","errorType":"InvalidStateTransition"}')
         size = request.content_length or 0
         if size > MOST_RESPONSE:
             await _skip(request)

@@ -64,6 +64,43 @@ def test_a_call_is_cold_once_and_its_log_is_that_of_lambda(run: Run) -> None:
     run(work)
 
 
+SURROUNDINGS = """
+import os, sys
+
+def tell(event, context):
+    return {"environment": dict(os.environ), "cwd": os.getcwd(), "path": sys.path, "memory": context.memory_limit_in_mb,
+            "name": context.function_name, "group": context.log_group_name, "stream": context.log_stream_name,
+            "left": context.get_remaining_time_in_millis()}
+"""
+
+
+def test_a_function_finds_the_surroundings_that_lambda_documents(run: Run) -> None:
+    async def work(here: Here) -> None:
+        arn = here.function("dev-tell", "tell", SURROUNDINGS)
+        await here.apply()
+        told = json.loads((await here.call(arn)).payload)
+        said, root = told["environment"], told["environment"]["LAMBDA_TASK_ROOT"]
+        expected = {
+            "_HANDLER": "code_of_it.tell",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{RUNTIME}",
+            "AWS_LAMBDA_FUNCTION_NAME": "dev-tell",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/dev-tell",
+            "TZ": ":UTC",
+        }
+        assert {name: said.get(name) for name in expected} == expected
+        assert {"AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"} <= set(said)
+        assert (told["cwd"], told["path"][0]) == (root, root)
+        assert not any(path.endswith("site-packages") for path in told["path"])
+        assert (told["memory"], told["name"], told["group"]) == ("256", "dev-tell", "/aws/lambda/dev-tell")
+        assert told["stream"] == said["AWS_LAMBDA_LOG_STREAM_NAME"]
+        assert 0 < told["left"] <= 20_000
+
+    run(work)
+
+
 FAILURES = {
     "fail": ("1", "ValueError", "no 1"),
     "hang": ("{}", "Sandbox.Timedout", "RequestId: {id} Error: Task timed out after 2.00 seconds"),
