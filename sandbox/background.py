@@ -160,6 +160,6 @@ def _lives(pid: int, module: str = "") -> bool:
 
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and (not module or module in process.cmdline())
+        return process.status() != psutil.STATUS_ZOMBIE and (not module or module in " ".join(process.cmdline()))
     except psutil.NoSuchProcess:
         return False

@@ -182,7 +182,7 @@ def test_commands_need_the_word_of_the_owner_and_nobody_changes_the_account(own_
     known = address(own_place)
     Address(known.pid, known.port, "guessed").write(own_place.folder / "data")
     assert client.running(own_place.folder) is None
-    known.write(own_place.folder)
+    known.write(own_place.folder / "data")
     assert client.running(own_place.folder) == known
     assert (own_place.folder / "data" / "address.json").stat().st_mode & 0o777 == 0o600
     assert account.list_resources() == before
