@@ -18,6 +18,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     made = Services(tmp_path / "services.pickle", 0, lambda _, __: None)
     monkeypatch.setattr(queues.client, "describe", lambda _: {"endpoint": made.endpoint})
     yield made
+    # moto keeps what it holds in the process, for whichever test is next.
+    sqs = made.client("sqs", REGION)
+    for url in sqs.list_queues()["QueueUrls"]:
+        sqs.delete_queue(QueueUrl=url)
     made.close()
 
 
