@@ -1,8 +1,8 @@
 """What the sandbox's front adds to a warm request, side by side with plain uvicorn and with MiniStack's HTTP API.
 
-The same app three times, asked for `/ready` on one connection, in short turns: by uvicorn; as the function that
-`modeshift up` brings up, behind its HTTP API; and as a function of MiniStack's behind its HTTP API, installed for this
-run from the package index. Each figure is the median of all turns' requests.
+The same app three times with the same settings, asked for `/ready` on one connection, in short turns: by uvicorn; as
+the function that `modeshift up` brings up, behind its HTTP API; and as a function of MiniStack's behind its HTTP API,
+installed for this run from the package index. Each figure is the median of all turns' requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from automation.cloud import Cloud, open_session  # noqa: E402
 from automation.project import find_project  # noqa: E402
 from automation.rehearse.place import own_place  # noqa: E402
 from benchmarks.servers import free_ports, running  # noqa: E402
+from sandbox.control.account import Account  # noqa: E402
 
 ADDED_LIMIT = 3.0
 """Milliseconds at the median."""
@@ -48,10 +49,11 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100, help="of each in a turn")
     arguments = parser.parse_args()
     with ExitStack() as stack:
+        url, environ = stack.enter_context(_sandbox())
         urls = {
-            "uvicorn": stack.enter_context(_uvicorn()),
-            "sandbox": stack.enter_context(_sandbox()),
-            "MiniStack": stack.enter_context(_ministack()),
+            "uvicorn": stack.enter_context(_uvicorn(environ)),
+            "sandbox": url,
+            "MiniStack": stack.enter_context(_ministack(environ)),
         }
         taken: dict[str, list[float]] = {name: [] for name in urls}
         for turn in range(-1, arguments.turns):
@@ -87,15 +89,17 @@ def _ask(url: str, times: int) -> list[float]:
 
 
 @contextmanager
-def _uvicorn() -> Iterator[str]:
+def _uvicorn(environ: Mapping[str, str]) -> Iterator[str]:
     [port] = free_ports(1)
-    environ = {"HOST": "127.0.0.1", "PORT": str(port), "METRICS": "off", "ENVIRONMENT": "dev"}
-    with running([sys.executable, "-m", "app"], port, environ):
+    # What a function measures goes to its log.
+    here = {"HOST": "127.0.0.1", "PORT": str(port), "METRICS": "emf"}
+    with running([sys.executable, "-m", "app"], port, {**environ, **here}):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _sandbox() -> Iterator[str]:
+def _sandbox() -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the URL, and the variables of the function."""
     quiet = Console(quiet=True)
     with (
         own_place(find_project(REPOSITORY), None) as place,
@@ -104,21 +108,25 @@ def _sandbox() -> Iterator[str]:
         brought = operations.up(session, quiet)
         if brought.local is None:
             sys.exit(f"dev does not run: {[error.message for error in brought.plan.errors()]}")
-        yield brought.local.url
+        account = Account(place.project.sandbox)
+        [function] = (one for one in account.list_resources() if one.type == "aws:lambda/function:Function")
+        account.close()
+        environment: dict[str, Any] = function.outputs["environment"]
+        yield brought.local.url, environment["variables"]
 
 
 @contextmanager
-def _ministack() -> Iterator[str]:
+def _ministack(variables: Mapping[str, str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         install = ["uv", "pip", "install", "--quiet", "--target", folder, MINISTACK]
         subprocess.run([sys.executable, "-m", *install], check=True)
         [port] = free_ports(1)
         environ = {"GATEWAY_PORT": str(port), "PYTHONPATH": folder}
         with running([sys.executable, "-m", "ministack"], port, environ):
-            yield _deployed(f"http://127.0.0.1:{port}")
+            yield _deployed(f"http://127.0.0.1:{port}", variables)
 
 
-def _deployed(endpoint: str) -> str:
+def _deployed(endpoint: str, variables: Mapping[str, str]) -> str:
     """Make a function of the app and an HTTP API before it; return the API's URL."""
 
     def client(service: str) -> Any:  # noqa: ANN401 boto3 has no types of its own
@@ -143,7 +151,7 @@ def _deployed(endpoint: str) -> str:
         Handler="app.handler.lambda_handler",
         Code={"ZipFile": package.getvalue()},
         Timeout=30,
-        Environment={"Variables": {"ENVIRONMENT": "dev", "METRICS": "off"}},
+        Environment={"Variables": dict(variables)},
     )["FunctionArn"]
     apis = client("apigatewayv2")
     api = apis.create_api(Name="netprobe", ProtocolType="HTTP")
