@@ -23,6 +23,7 @@ _RISE = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _STEP_SECONDS = 2.0
 _STEPS_OF_A_RATE = 8
 """How many steps a rate may take to become steady: processes start meanwhile."""
+_STEPS_THAT_LAST = 4
 _SLOW_SECONDS = 0.5
 """A 95th percentile above this is no steady load: more comes than is answered, or something is still starting."""
 _ANSWERED = 0.9
@@ -130,22 +131,24 @@ def sending(url: str, rate: float) -> Iterator[Load]:
 
 
 def warm_up(load: Load, wanted: float, say: Callable[[str], None]) -> float:
-    """Raise the rate to what is wanted, or to what this machine carries; return the rate that it stays at.
+    """Raise the rate to what is wanted, or to what is answered; return the rate that it stays at.
 
     The first requests start what answers them, and each new rate may start more: a rate is given up only when it did
-    not become steady for a while, and then the one before it is taken.
+    not become steady for a while. What was steady for a moment may have been a burst that a throttle let through, so
+    the rate that it stays at has to be steady for longer.
     """
     _first_answer(load)
-    rate = _LEAST
-    for share in _RISE:
-        tried = max(_LEAST, wanted * share)
-        if not _becomes_steady(load, tried):
-            say(f"{tried:.0f} requests a second are more than this machine carries; going on with {rate:.0f}.")
-            # What is late is answered first.
-            _becomes_steady(load, rate)
+    rates = [max(_LEAST, wanted * share) for share in _RISE]
+    refused = next((number for number, rate in enumerate(rates) if not _becomes_steady(load, rate)), len(rates))
+    for number in range(refused - 1, 0, -1):
+        if _becomes_steady(load, rates[number], _STEPS_THAT_LAST):
             break
-        rate = tried
-    return rate
+        refused = number
+    stays = rates[max(0, refused - 1)]
+    if stays < wanted:
+        load.change(stays)
+        say(f"{rates[refused]:.0f} requests a second are more than is answered steadily; going on with {stays:.0f}.")
+    return stays
 
 
 def _first_answer(load: Load) -> None:
@@ -155,8 +158,14 @@ def _first_answer(load: Load) -> None:
         load.go_on(_STEP_SECONDS / 4)
 
 
-def _becomes_steady(load: Load, rate: float) -> bool:
-    return any(not _behind(_step(load, rate), rate) for _ in range(_STEPS_OF_A_RATE))
+def _becomes_steady(load: Load, rate: float, steps: int = 1) -> bool:
+    """Tell whether so many steps in a row are steady before it takes too many."""
+    row = 0
+    for _ in range(_STEPS_OF_A_RATE):
+        row = 0 if _behind(_step(load, rate), rate) else row + 1
+        if row == steps:
+            return True
+    return False
 
 
 def _step(load: Load, rate: float) -> Figures:

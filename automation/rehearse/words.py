@@ -24,7 +24,7 @@ def headline(report: Report) -> str:
     """Return the load and what came of it, in a sentence or two."""
     total = report.total
     sent = f"{report.rate:.0f} requests a second"
-    wanted = "" if report.rate >= report.wanted else f" (this machine does not carry {report.wanted:.0f})"
+    wanted = "" if report.rate >= report.wanted else f" ({report.wanted:.0f} were not answered steadily)"
     return (
         f"{noun(total.requests, 'request')}, {total.failed} failed, at {sent}{wanted}, while "
         f"{report.plan.sentence}. The change took {report.finished - report.began:.1f} s."

@@ -223,5 +223,26 @@ def test_the_rate_rises_to_what_is_wanted_or_what_the_machine_carries() -> None:
     assert warm_up(strong, 200, said.append) == 200  # pyright: ignore[reportArgumentType]
     assert said == []
     assert warm_up(weak, 200, said.append) == 80  # pyright: ignore[reportArgumentType]
-    assert said == ["140 requests a second are more than this machine carries; going on with 80."]
+    assert said == ["140 requests a second are more than is answered steadily; going on with 80."]
     assert weak.rates[-1] == 80
+
+
+class Throttled(Machine):
+    """A load on a stack that lets a burst through, and refuses what is more than its rate afterwards."""
+
+    def __init__(self, most: float, burst: float) -> None:
+        super().__init__(most)
+        self.tokens = self.burst = burst
+
+    def between(self, start: float, end: float) -> list[Sample]:
+        asked = int(self.rates[-1] * (end - start))
+        self.tokens = min(self.burst, self.tokens + self.most * (end - start))
+        passed = int(min(asked, self.tokens))
+        self.tokens -= passed
+        return [Sample(start, 0, 0.01, 200)] * passed + [Sample(start, 0, 0.01, 429)] * (asked - passed)
+
+
+def test_a_burst_that_is_let_through_is_no_steady_rate() -> None:
+    said: list[str] = []
+    assert warm_up(Throttled(100, 200), 140, said.append) == 98  # pyright: ignore[reportArgumentType]
+    assert said == ["140 requests a second are more than is answered steadily; going on with 98."]

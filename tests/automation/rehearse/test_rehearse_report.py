@@ -80,7 +80,7 @@ def test_markdown_has_all_that_a_reviewer_asks() -> None:
     assert "![Latency and requests over time; the change is shaded.](rehearsal.svg)" in text
     assert "| during | 1253 | **3** |" in text
     assert "| status 502 | 3 | 20.0 s |" in text
-    assert "this machine does not carry 200" in text
+    assert "(200 were not answered steadily)" in text
 
 
 def test_markdown_shows_what_came_from_outside_and_does_nothing_else_with_it() -> None:
