@@ -39,6 +39,10 @@ class Lines(Protocol):
         ...
 
 
+class _NotNeededError(Exception):
+    """A worker does not have to be started."""
+
+
 class Pool:
     """All workers of one version of a function."""
 
@@ -212,13 +216,24 @@ class Pool:
         self._end(worker, gently=False)
         return done
 
-    async def _launched(self, kind: Kind, seconds: float) -> tuple[Worker, Ending | None]:
+    async def _launched(self, kind: Kind, seconds: float, *, for_waiting: bool = False) -> tuple[Worker, Ending | None]:
+        """Start a worker, and return why it could not be initialised.
+
+        Lambda has a processor for each; here some wait for one, so that those that are there can go on working.
+
+        Raises:
+            _NotNeededError: Whoever waited for it has got another one meanwhile.
+
+        """
         try:
             launch = await self._prepare(kind)
         except DataError:
             self._planned -= 1
             raise
         async with self._room.starting:
+            if for_waiting and not self._waiting:
+                self._planned -= 1
+                raise _NotNeededError
             stream = report.stream(self.version.number)
             worker = Worker(launch, stream, lambda line: self._logs.write(self.version.log_group, stream, line))
             self.workers.append(worker)
@@ -240,9 +255,12 @@ class Pool:
         """Start a worker for whoever waits."""
         seconds = INIT_SECONDS if kind == "on-demand" else max(_SNAPSHOT_SECONDS, self.version.timeout)
         try:
-            worker, ending = await self._launched(kind, seconds)
+            worker, ending = await self._launched(kind, seconds, for_waiting=True)
             if ending is None and worker.state == "snapshot":
                 ending = await worker.restore(RESTORE_SECONDS)
+        except _NotNeededError:
+            self._room.left()
+            return
         except DataError as error:
             worker, ending = None, Ending(1, answers.failure("Sandbox.Unavailable", str(error)))
         finally:

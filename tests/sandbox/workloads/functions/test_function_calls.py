@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.control.account import Account
 from sandbox.workloads import faults
-from sandbox.workloads.functions import pool, workshop
+from sandbox.workloads.functions import pool, room, workshop
 from tests.sandbox.workloads.functions.functions_here import (
     ARN,
     RUNTIME,
@@ -206,6 +206,23 @@ def test_calls_at_once_get_a_worker_each_and_reserved_concurrency_refuses_the_re
         assert (await here.call(closed)).status == 429
         assert here.measured("Throttles", FunctionName="dev-wait") == 1
         assert here.measured("ConcurrentExecutions", "Maximum", FunctionName="dev-wait") == 2
+
+    run(work)
+
+
+def test_workers_for_whom_nobody_waits_any_more_are_not_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_CORES", 1)
+    slow_to_start = "import time\ntime.sleep(0.5)\ndef echo(event, context):\n    return event\n"
+
+    async def work(here: Here) -> None:
+        arn = here.function("dev-echo", "echo", slow_to_start)
+        await here.apply()
+        answers = await asyncio.gather(*(here.call(arn, str(number)) for number in range(12)))
+        assert [one.payload for one in answers] == [str(number).encode() for number in range(12)]
+        # The first serves all of them while the second starts; all twelve would take six seconds.
+        await asyncio.sleep(2)
+        assert sum(line.startswith("INIT_START") for line in here.lines("dev-echo")) <= 2
+        assert (await here.call(arn, "12")).payload == b"12"
 
     run(work)
 
