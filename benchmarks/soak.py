@@ -31,7 +31,7 @@ from rich.console import Console  # noqa: E402 the project's root has to be on t
 from automation import operations  # noqa: E402
 from automation.cloud import Cloud, open_session  # noqa: E402
 from automation.project import find_project  # noqa: E402
-from automation.rehearse.load import Load, sending, warm_up  # noqa: E402
+from automation.rehearse.load import Load, sending  # noqa: E402
 from automation.rehearse.place import Place, own_place  # noqa: E402
 from automation.rehearse.samples import failures, figures  # noqa: E402
 from sandbox.address import Address  # noqa: E402
@@ -83,7 +83,7 @@ def main() -> None:
         with ExitStack() as loads:
             sent = {stack: loads.enter_context(sending(url, 1.0)) for stack, url in urls.items()}
             for load in sent.values():
-                warm_up(load, arguments.rate, print)
+                load.change(arguments.rate)
             began = time.time()
             usages = asyncio.run(_soak(process, sent, list(urls.values()), arguments.seconds))
             for stack, load in sent.items():

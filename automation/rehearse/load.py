@@ -176,4 +176,6 @@ def _step(load: Load, rate: float) -> Figures:
 
 
 def _behind(seen: Figures, rate: float) -> bool:
-    return seen.rate < _ANSWERED * rate or seen.p95 is None or seen.p95 > _SLOW_SECONDS
+    # One may still be on its way, which at a low rate is a large share.
+    answered = seen.requests - seen.failed + 1
+    return answered < _ANSWERED * rate * _STEP_SECONDS or seen.p95 is None or seen.p95 > _SLOW_SECONDS

@@ -242,6 +242,19 @@ class Throttled(Machine):
         return [Sample(start, 0, 0.01, 200)] * passed + [Sample(start, 0, 0.01, 429)] * (asked - passed)
 
 
+class Underway(Machine):
+    """A load of which one request is always on its way still."""
+
+    def between(self, start: float, end: float) -> list[Sample]:
+        return super().between(start, end)[1:]
+
+
+def test_what_is_on_its_way_is_not_behind() -> None:
+    said: list[str] = []
+    assert warm_up(Underway(1000), 20, said.append) == 20  # pyright: ignore[reportArgumentType]
+    assert said == []
+
+
 def test_a_burst_that_is_let_through_is_no_steady_rate() -> None:
     said: list[str] = []
     assert warm_up(Throttled(100, 200), 140, said.append) == 98  # pyright: ignore[reportArgumentType]
