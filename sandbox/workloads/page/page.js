@@ -52,5 +52,4 @@ pause.addEventListener("click", () => {
 
 const live = new EventSource("live");
 live.addEventListener("state", (message) => take(JSON.parse(message.data)));
-live.addEventListener("open", () => !paused() && say("Live", "good"));
 live.addEventListener("error", () => say("No connection to the sandbox: what is shown is old. Trying again …", "bad"));
