@@ -17,6 +17,7 @@ from rich.table import Table
 from automation import background, render
 from automation.cloud import Cloud, ensure_stack, environment
 from automation.errors import Exit, UserError
+from automation.plan.remarks.remark import noun
 from automation.project import Project, find_project
 from automation.toolchain import pulumi_binary
 from sandbox.control import faults, signals
@@ -167,8 +168,16 @@ def disturb(
 ) -> None:
     """Disturb what runs: kill a process, let a zone fail, be late, throttle calls, let credentials expire."""
     with _account() as account:
-        rule = run_faults.ask(account, kind, subject, seconds)
-    typer.echo(f"Fault {rule.number}: {run_faults.words(rule)}. Undo it: modeshift sandbox fault clear {rule.number}")
+        asked = run_faults.ask(account, kind, subject, seconds)
+        with _explained():
+            workloads.changed(find_project().sandbox)
+        rule = next(one for one in faults.rules(account) if one.number == asked.number)
+        known = run_faults.known(rule, account.list_resources())
+    typer.echo(f"Fault {rule.number}: {run_faults.words(rule)}.")
+    if not known:
+        typer.echo(f"Nothing in the account goes by {subject} now; the fault waits until something does.")
+    if not rule.seen:
+        typer.echo(f"Undo it: modeshift sandbox fault clear {rule.number}")
 
 
 @fault.command("health")
@@ -197,19 +206,21 @@ def set_metrics(
 
 @fault.command("list")
 def list_faults(as_json: Json = False) -> None:
-    """List the faults and how many calls each has seen."""
+    """List the faults; those of the engine with how many calls each has seen."""
     with _account() as account:
         rules = faults.rules(account)
     if as_json:
         _document([vars(rule) for rule in rules])
         return
+    if not rules:
+        typer.echo("There are no faults.")
     for rule in rules:
         said = (
             signals.words(rule)
             or run_faults.words(rule)
-            or f"{rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}"
+            or f"{rule.kind} at call {rule.nth or 'any'} of {rule.operation} {rule.type}, seen {rule.seen}"
         )
-        typer.echo(f"{rule.number}  {said}, seen {rule.seen}")
+        typer.echo(f"{rule.number}  {said}")
 
 
 @fault.command("clear")
@@ -223,7 +234,7 @@ def clear_faults(
     if number is not None and not gone:
         with _explained():
             raise UserError(f"There is no fault {number}.", hint="modeshift sandbox fault list")
-    typer.echo(f"{left} faults are left." if left else "No faults.")
+    typer.echo(f"{noun(gone, 'fault')} removed, {left} left.")
 
 
 @contextmanager

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import fnmatch
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, Literal, get_args
 
 from sandbox.control import faults
-from sandbox.control.account import Account
+from sandbox.control.account import Account, Resource
 from sandbox.control.errors import Refusal
 
 Kind = Literal["kill", "zone", "delay", "throttle", "credentials"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 OPERATION: Final = "run"
+MOST_SECONDS: Final = 900
+SERVICES: Final = frozenset({"dynamodb", "s3", "secretsmanager", "sns", "sqs"})
+"""Data services of AWS, which go by their names."""
 
 
 def ask(account: Account, kind: str, subject: str, seconds: float = 0) -> faults.Rule:
@@ -37,7 +41,21 @@ def ask(account: Account, kind: str, subject: str, seconds: float = 0) -> faults
     if kind not in KINDS:
         message = f"No such fault: {kind}. It is one of {', '.join(KINDS)}."
         raise Refusal(message)
+    if not 0 <= seconds <= MOST_SECONDS:
+        message = f"A delay is 0 to {MOST_SECONDS} seconds long, which is longer than anything here waits."
+        raise Refusal(message)
     return faults.insert(account, faults.Rule(subject, OPERATION, kind, nth=0, seconds=seconds))
+
+
+def known(rule: faults.Rule, resources: Iterable[Resource]) -> bool:
+    """Tell whether what a fault is about is in the account now, as far as its name says."""
+    if rule.kind in {"delay", "throttle"} and rule.type in SERVICES:
+        return True
+    names = {
+        str(one.outputs.get("availabilityZone")) if rule.kind == "zone" else one.urn.rsplit("::", 1)[-1]
+        for one in resources
+    }
+    return bool(fnmatch.filter(names, rule.type))
 
 
 def words(rule: faults.Rule) -> str:
@@ -45,7 +63,9 @@ def words(rule: faults.Rule) -> str:
     if rule.operation != OPERATION:
         return ""
     return {
-        "kill": f"one process of {rule.type} is killed",
+        "kill": f"one process of {rule.type} was killed"
+        if rule.seen
+        else f"one process of {rule.type} is to be killed",
         "zone": f"the zone {rule.type} has failed",
         "delay": f"{rule.type} answers {rule.seconds:g} s late",
         "throttle": f"calls of {rule.type} are refused as too many",
@@ -61,15 +81,18 @@ class Faults:
         self._kill: list[Callable[[str], bool]] = []
 
     def read(self, account: Account) -> None:
-        """Take the rules of the account, and do at once what is to be killed."""
-        try:
+        """Take the rules of the account."""
+        with suppress(sqlite3.Error):
             self._rules = [rule for rule in faults.rules(account) if rule.operation == OPERATION]
-        except sqlite3.Error:
-            return
+
+    def kill(self, done: Callable[[faults.Rule], None]) -> None:
+        """Kill what is to be killed, once for each rule, and say which rules are done by that.
+
+        Only a thing that runs can be killed: a rule waits for one.
+        """
         for rule in self._rules:
-            # Only a thing that runs can be killed: the rule waits for one.
             if rule.kind == "kill" and rule.seen == 0 and any(kill(rule.type) for kill in self._kill):
-                faults.count(account, rule)
+                done(rule)
 
     def on_kill(self, kill: Callable[[str], bool]) -> None:
         """Register who can kill one process of what a glob of logical names matches, and says whether it did."""

@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,7 @@ from aiohttp import web
 from sandbox.address import CONTROL, Address
 from sandbox.control.account import Account
 from sandbox.control.errors import AccountError
+from sandbox.control.faults import Rule, count
 from sandbox.control.store import FILE_NAME
 from sandbox.data import client as data
 from sandbox.data.errors import DataError
@@ -165,6 +166,22 @@ class Supervisor:
             self.snapshot = Snapshot(resources)
             for name, manager in self.managers.items():
                 await self._guarded(name, manager.apply(self.snapshot))
+            await self._guarded("faults", self._kill())
+
+    async def _kill(self) -> None:
+        """Kill what faults ask for. Those who run it are asked here, where they run, and not beside."""
+        done: list[Rule] = []
+        self.context.faults.kill(done.append)
+        if done:
+            await asyncio.to_thread(self._count, done)
+
+    def _count(self, rules: Sequence[Rule]) -> None:
+        account = Account(self.context.account)
+        try:
+            for rule in rules:
+                count(account, rule)
+        finally:
+            account.close()
 
     def _read(self) -> list[Any]:
         if not (self.context.account / FILE_NAME).exists():

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,6 +35,15 @@ def processes(workspace: Workspace) -> list[psutil.Process]:
     return [one for one in psutil.process_iter(["cmdline", "environ"]) if where in " ".join(one.info["cmdline"] or [])]
 
 
+def files(workspace: Workspace) -> dict[Path, bytes]:
+    """Return what a person has written, below the project."""
+    return {
+        path: path.read_bytes()
+        for path in workspace.root.rglob("*")
+        if path.is_file() and not {".modeshift", "__pycache__"} & set(path.parts)
+    }
+
+
 def up(workspace: Workspace, stack: str) -> tuple[Ran, dict[str, Any]]:
     ran = workspace.modeshift("up", "--stack", stack, "--yes", "--json", "--skip-preview")
     return ran, ran.document["stacks"][0]
@@ -41,9 +51,10 @@ def up(workspace: Workspace, stack: str) -> tuple[Ran, dict[str, Any]]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=30).json() == {"status": "ok"}
+        response = httpx.get(f"{url}/health", timeout=30)
     except httpx.TransportError:
         return False
+    return response.status_code == httpx.codes.OK and response.json() == {"status": "ok"}
 
 
 def told(workspace: Workspace, stack: str) -> str:
@@ -137,3 +148,44 @@ def test_a_broken_release_is_taken_back_and_costs_no_request(running: Workspace)
         mended, _ = up(running, "dev")
     assert mended.code == 0, mended
     assert seen.keys() == {200}, seen
+
+
+@pytest.mark.parametrize("mode", ["serverless", "container"])
+def test_a_process_that_is_killed_on_request_has_a_successor(running: Workspace, mode: str) -> None:
+    running.edit("dev", mode=mode)
+    _, document = up(running, "dev")
+    url = document["local"]["url"]
+    assert answers(url)
+    killed = running.modeshift("sandbox", "fault", "run", "kill", "dev-netprobe")
+    assert killed.stdout == "Fault 1: one process of dev-netprobe was killed.\n", killed
+    chaos.until(lambda: answers(url), "the next process to answer")
+    assert running.modeshift("status", "--stack", "dev").code == 0
+
+    waits = running.modeshift("sandbox", "fault", "run", "kill", "dev-nobody")
+    assert "is to be killed" in waits.stdout
+    assert "Nothing in the account goes by dev-nobody now" in waits.stdout
+    assert running.modeshift("sandbox", "fault", "clear").stdout == "2 faults removed, 0 left.\n"
+
+
+@pytest.mark.parametrize(
+    ("plan", "mode", "happened"),
+    [
+        ("deploy", "serverless", "Updated: version 2."),
+        ("deploy", "container", "of dev-netprobe:2 starts the tasks of the revision."),
+        ("zone-loss", "container", "is back"),
+    ],
+)
+def test_a_change_is_rehearsed_in_a_place_of_its_own(running: Workspace, plan: str, mode: str, happened: str) -> None:
+    running.edit("dev", mode=mode, image=IMAGE + "1" * 64)
+    before = files(running)
+    ran = running.modeshift("rehearse", "--stack", "dev", "--plan", plan, "--rate", "5", "--for", "20", "--json")
+    # Latencies are those of a machine that may be busy, so the verdict is not a matter of this test.
+    assert ran.code in {0, 1}, ran
+    told = ran.document
+    assert told["outcome"] == "done", told
+    assert any(happened in one["text"] for one in told["timeline"]), told["timeline"]
+    assert told["total"]["requests"] >= 80
+    assert told["total"]["failed"] == 0 or plan == "zone-loss", told["failures"]
+    assert running.account() == []
+    assert files(running) == before
+    assert processes(running) == []

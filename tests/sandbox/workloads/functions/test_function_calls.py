@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.control import faults as control
 from sandbox.control.account import Account
 from sandbox.workloads import faults
 from sandbox.workloads.functions import pool, room, workshop
@@ -402,6 +403,7 @@ def test_faults_on_request_kill_delay_and_throttle(run: Run) -> None:
         try:
             faults.ask(account, "kill", "dev-ech*")
             here.context.faults.read(account)
+            here.context.faults.kill(lambda rule: control.count(account, rule))
             second = json.loads((await here.call(arn)).payload)
             assert second["pid"] != first["pid"]
             faults.ask(account, "throttle", "dev-echo")
