@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automation.bring_up import bring_up
-from automation.cloud import Cloud, Session, settings_of
+from automation.cloud import Cloud, Session, ensure_stack, settings_of
 from automation.errors import Exit, UserError
 from automation.rehearse.load import Load
 from automation.rehearse.place import Place
@@ -100,8 +100,10 @@ def _deploy(stage: Stage) -> Exit:
         _make_release(stage)
     else:
         stage.place.bring_up_to_date()
-    stage.timeline.note("the new release is being brought up")
     session = stage.session
+    # The session has read the stack file as it was.
+    ensure_stack(session.project, session.stack, session.cloud, session.state)
+    stage.timeline.note("the new release is being brought up")
     result = bring_up(
         stage.screen,
         session,
