@@ -88,7 +88,7 @@ RULES = (
         level=Level.MANDATORY,
         frameworks=("ECS.5", "CKV_AWS_336"),
         types=(TASK,),
-        remedy="Set `readonlyRootFilesystem` and mount a volume where the program writes.",
+        remedy="Set `readonlyRootFilesystem` and mount a volume where the program writes; ECS Exec needs an exception.",
         check=must("containerDefinitions[*].readonlyRootFilesystem", is_true, "has a writable root file system"),
     ),
     Rule(
