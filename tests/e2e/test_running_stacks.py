@@ -181,6 +181,7 @@ def test_a_change_is_rehearsed_in_a_place_of_its_own(running: Workspace, plan: s
     ran = running.modeshift("rehearse", "--stack", "dev", "--plan", plan, "--rate", "5", "--for", "20", "--json")
     # Latencies are those of a machine that may be busy, so the verdict is not a matter of this test.
     assert ran.code in {0, 1}, ran
+    assert ran.stdout, ran
     told = ran.document
     assert told["outcome"] == "done", told
     assert any(happened in one["text"] for one in told["timeline"]), told["timeline"]
