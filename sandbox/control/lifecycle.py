@@ -37,7 +37,8 @@ def create(account: Transaction, kind: ResourceType, scope: Scope, urn: str, inp
     _judge(operation, set(operation.inputs))
     hook_of(kind).create(operation)
     names = _names(operation)
-    _refuse_taken(operation, names, None)
+    if not kind.put:
+        _refuse_taken(operation, names, None)
     template = template_of(operation)
     resource_id = str(template.fill(kind.id))
     template.fixed["id"] = resource_id

@@ -10,6 +10,7 @@ from sandbox.control.errors import Refusal
 from sandbox.control.wire import Value, Values
 
 if TYPE_CHECKING:
+    from sandbox.control.account import Account
     from tests.sandbox.conftest import Cloud, Made
 
 FUNCTION = "aws:lambda/function:Function"
@@ -84,3 +85,28 @@ class TestInvocations:
         assert "input" in problems[0]
         with pytest.raises(Refusal, match="none"):
             cloud.create(INVOCATION, "once", functionName="none", input="{}")
+
+
+class TestProvisionedConcurrency:
+    KIND = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+
+    @pytest.fixture
+    def function(self, cloud: Cloud, role: Made) -> Made:
+        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:1"
+        given: Values = {"role": role.outputs["arn"], "packageType": "Image", "imageUri": image, "publish": True}
+        return cloud.create(FUNCTION, "probe", **given)
+
+    def make(self, cloud: Cloud, name: str, function: Made, count: int) -> Made:
+        called = function.outputs["name"]
+        return cloud.create(self.KIND, name, functionName=called, qualifier="1", provisionedConcurrentExecutions=count)
+
+    def test_a_stack_takes_over_what_was_set_by_hand(self, cloud: Cloud, account: Account, function: Made) -> None:
+        self.make(cloud, "by-hand", function, 1)
+        made = self.make(cloud, "probe", function, 2)
+        [kept] = [one for one in account.list_resources() if one.type == self.KIND]
+        assert (kept.urn, kept.outputs["provisionedConcurrentExecutions"]) == (made.urn, 2)
+
+    def test_it_ends_with_its_function(self, cloud: Cloud, account: Account, function: Made) -> None:
+        self.make(cloud, "by-hand", function, 1)
+        cloud.delete(function)
+        assert self.KIND not in account.summary()

@@ -15,6 +15,7 @@ from sandbox.control.wire import UNKNOWN, Value, Values
 
 _FUNCTION = "aws:lambda/function:Function"
 _ALIAS = "aws:lambda/alias:Alias"
+_PROVISIONED = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 _QUEUE = "aws:sqs/queue:Queue"
 _NOT_PUBLISHED = frozenset(
     {"tags", "tagsAll", "reservedConcurrentExecutions", "skipDestroy", "replaceSecurityGroupsOnDestroy", "region"}
@@ -69,6 +70,13 @@ class Function(Hook):
             _describe_code(operation)
         if "version" not in operation.outputs:
             operation.outputs["version"] = _publish(operation)
+
+    def delete(self, operation: Operation) -> None:
+        """Take along what was provisioned by hand, of which no stack knows."""
+        name = operation.outputs["name"]
+        for config in operation.account.of_type(_PROVISIONED, operation.region):
+            if str(config.outputs.get("functionName")).rpartition(":")[2] == name:
+                operation.account.remove(config.key)
 
 
 def version_counter(region: str, name: str) -> str:

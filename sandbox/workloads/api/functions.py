@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.workloads.api.protocol import Call
-from sandbox.workloads.api.view import View, present, regional, required, told, touch
+from sandbox.workloads.api.protocol import AwsError, Call
+from sandbox.workloads.api.view import View, add, forget, present, regional, required, told, touch
+from sandbox.workloads.functions.room import ACCOUNT_LIMIT
 
 if TYPE_CHECKING:
     from sandbox.control.account import Resource
@@ -14,6 +15,9 @@ _FUNCTION = "aws:lambda/function:Function"
 _ALIAS = "aws:lambda/alias:Alias"
 _PROVISIONED = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 _UNRESERVED = -1
+_LEAST_UNRESERVED = 100
+"""What AWS keeps of the account's calls at once for functions that have none reserved."""
+_INVALID = "InvalidParameterValueException"
 _NO_FUNCTION = "ResourceNotFoundException"
 _NO_CONFIG = "ProvisionedConcurrencyConfigNotFoundException"
 
@@ -66,9 +70,16 @@ async def get_concurrency(view: View, call: Call) -> dict[str, Any]:
 
 
 async def put_concurrency(view: View, call: Call) -> dict[str, Any]:
-    """Answer PutFunctionConcurrency."""
-    reserved = call.parameters["ReservedConcurrentExecutions"]
-    await touch(view, _function(view, call), {"reservedConcurrentExecutions": reserved})
+    """Answer PutFunctionConcurrency; something must be left of the account's."""
+    function, reserved = _function(view, call), int(call.parameters["ReservedConcurrentExecutions"])
+    others = [one for one in regional(view, _FUNCTION, call.region) if one.urn != function.urn]
+    if sum(map(_reserved, others)) + reserved > ACCOUNT_LIMIT - _LEAST_UNRESERVED:
+        raise AwsError(
+            _INVALID,
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+            f"below its minimum value of [{_LEAST_UNRESERVED}].",
+        )
+    await touch(view, function, {"reservedConcurrentExecutions": reserved})
     return {"ReservedConcurrentExecutions": reserved}
 
 
@@ -80,7 +91,7 @@ async def delete_concurrency(view: View, call: Call) -> dict[str, Any]:
 
 async def get_provisioned(view: View, call: Call) -> dict[str, Any]:
     """Answer GetProvisionedConcurrencyConfig: what is wanted by the account, and what is there by the workers."""
-    config = _provisioned(view, call)
+    config = required(_provisioned(view, call), _NO_CONFIG, "No Provisioned Concurrency Config found for this function")
     function = _function(view, call)
     wanted: Any = config.outputs["provisionedConcurrentExecutions"]
     said = [one for one in told(view, "functions", "functions") if one.get("arn") == function.outputs["arn"]]
@@ -95,11 +106,30 @@ async def get_provisioned(view: View, call: Call) -> dict[str, Any]:
 
 
 async def put_provisioned(view: View, call: Call) -> dict[str, Any]:
-    """Answer PutProvisionedConcurrencyConfig for an alias that the stack keeps instances for."""
-    wanted = call.parameters["ProvisionedConcurrentExecutions"]
+    """Answer PutProvisionedConcurrencyConfig for an alias or a version, be it one that the stack keeps none for."""
+    wanted, qualifier = call.parameters["ProvisionedConcurrentExecutions"], call.parameters["Qualifier"]
+    config, function = _provisioned(view, call), _function(view, call)
+    if config is not None:
+        await touch(view, config, {"provisionedConcurrentExecutions": wanted})
+    else:
+        _require_published(view, call, function)
+        # The type is the last of those in the URN, which name the parents first.
+        urn = _PROVISIONED.join(function.urn.rsplit(_FUNCTION, 1)) + f"-{qualifier}"
+        given = {"functionName": function.outputs["name"], "qualifier": qualifier}
+        await add(view, urn, call.region, {**given, "provisionedConcurrentExecutions": wanted})
+    return {
+        "RequestedProvisionedConcurrentExecutions": wanted,
+        "AllocatedProvisionedConcurrentExecutions": 0,
+        "Status": "IN_PROGRESS",
+    }
+
+
+async def delete_provisioned(view: View, call: Call) -> dict[str, Any]:
+    """Answer DeleteProvisionedConcurrencyConfig, as well where there is none: AWS's model calls it idempotent."""
     config = _provisioned(view, call)
-    await touch(view, config, {"provisionedConcurrentExecutions": wanted})
-    return {"RequestedProvisionedConcurrentExecutions": wanted, "Status": "IN_PROGRESS"}
+    if config is not None:
+        await forget(view, config)
+    return {}
 
 
 def _function(view: View, call: Call) -> Resource:
@@ -116,11 +146,26 @@ def _alias(view: View, region: str, function: str, name: str) -> Resource | None
     return next((one for one in aliases if (_owner(one), one.outputs.get("name")) == (function, name)), None)
 
 
-def _provisioned(view: View, call: Call) -> Resource:
+def _require_published(view: View, call: Call, function: Resource) -> None:
+    """Refuse a qualifier that is neither an alias nor a version of the function."""
+    qualifier, name = str(call.parameters["Qualifier"]), str(function.outputs["name"])
+    if qualifier == "$LATEST":
+        raise AwsError(_INVALID, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+    newest = str(function.outputs.get("version", ""))
+    version = qualifier.isdecimal() and newest.isdecimal() and 0 < int(qualifier) <= int(newest)
+    if not version and _alias(view, call.region, name, qualifier) is None:
+        raise AwsError(_NO_FUNCTION, f"Function not found: {function.outputs['arn']}:{qualifier}")
+
+
+def _reserved(function: Resource) -> int:
+    said: Any = function.outputs.get("reservedConcurrentExecutions")
+    return max(0, int(said or 0))
+
+
+def _provisioned(view: View, call: Call) -> Resource | None:
     name, qualifier = str(_function(view, call).outputs["name"]), call.parameters["Qualifier"]
     configs = regional(view, _PROVISIONED, call.region)
-    found = next((one for one in configs if (_owner(one), one.outputs.get("qualifier")) == (name, qualifier)), None)
-    return required(found, _NO_CONFIG, "No Provisioned Concurrency Config found for this function")
+    return next((one for one in configs if (_owner(one), one.outputs.get("qualifier")) == (name, qualifier)), None)
 
 
 def _owner(resource: Resource) -> str:
@@ -130,6 +175,7 @@ def _owner(resource: Resource) -> str:
 
 ANSWERS = {
     ("lambda", "DeleteFunctionConcurrency"): delete_concurrency,
+    ("lambda", "DeleteProvisionedConcurrencyConfig"): delete_provisioned,
     ("lambda", "GetAlias"): get_alias,
     ("lambda", "GetFunctionConcurrency"): get_concurrency,
     ("lambda", "GetFunctionConfiguration"): get_function_configuration,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sandbox.control import lifecycle
 from sandbox.control.account import Account
+from sandbox.control.facts import Catalog
+from sandbox.control.scope import Scope
 from sandbox.workloads.api.protocol import AwsError
 
 if TYPE_CHECKING:
     from sandbox.control.account import Resource
-    from sandbox.control.wire import Value
+    from sandbox.control.wire import Value, Values
     from sandbox.workloads.context import Context
     from sandbox.workloads.snapshot import Snapshot
 
@@ -66,12 +69,32 @@ def required(found: Resource | None, code: str, message: str) -> Resource:
 
 async def touch(view: View, resource: Resource, changes: Mapping[str, Value]) -> None:
     """Change a resource in the account as a person would who does not use the engine."""
+    await _change(view, lambda account: account.touch(resource.urn, changes))
 
-    def change() -> None:
+
+async def forget(view: View, resource: Resource) -> None:
+    """Delete a resource of the account as a person would who does not use the engine."""
+    await _change(view, lambda account: account.forget(resource.urn))
+
+
+async def add(view: View, urn: str, region: str, inputs: Values) -> None:
+    """Create a resource in the account, of the URN's type, as a person would who does not use the engine."""
+
+    def create(account: Account) -> None:
+        kind = Catalog().get(urn.split("::")[2].rpartition("$")[2])
+        assert kind is not None
+        with account.transaction() as transaction:
+            lifecycle.create(transaction, kind, Scope(region), urn, inputs)
+
+    await _change(view, create)
+
+
+async def _change(view: View, change: Callable[[Account], object]) -> None:
+    def changed() -> None:
         account = Account(view.context.account)
         try:
-            account.touch(resource.urn, changes)
+            change(account)
         finally:
             account.close()
 
-    await asyncio.to_thread(change)
+    await asyncio.to_thread(changed)

@@ -72,7 +72,14 @@ RESOURCES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev-users-logs": ("aws:cloudwatch/logGroup:LogGroup", {"name": "/ecs/dev-users"}),
     "dev-probe": (
         "aws:lambda/function:Function",
-        {"arn": FUNCTION, "name": "dev-probe-3", "runtime": "python3.13", "memorySize": 512, "timeout": 28},
+        {
+            "arn": FUNCTION,
+            "name": "dev-probe-3",
+            "runtime": "python3.13",
+            "memorySize": 512,
+            "timeout": 28,
+            "version": "7",
+        },
     ),
     "dev-probe-alias": (
         "aws:lambda/alias:Alias",
@@ -164,7 +171,8 @@ class Runs:
         with self._account.transaction() as transaction:
             for name, (kind, outputs) in RESOURCES.items():
                 urn = f"urn:pulumi:dev::modeshift::{kind}::{name}"
-                transaction.add(Entry(kind, REGION, name, name, urn, {}, dict(outputs), []))
+                handles = [(kind, outputs["name"])] if "name" in outputs else []
+                transaction.add(Entry(kind, REGION, name, name, urn, {}, dict(outputs), handles))
         self.ecs = Ecs()
         self.targets = [
             Health(Target("10.0.1.17", "127.0.0.1", 41231, "us-east-1a"), "healthy"),

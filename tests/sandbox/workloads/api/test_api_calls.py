@@ -150,6 +150,51 @@ def test_provisioned_concurrency_is_ready_when_the_workers_are(runs: Runs) -> No
     assert code == "ProvisionedConcurrencyConfigNotFoundException"
 
 
+def test_no_more_is_reserved_than_leaves_something_for_other_functions(runs: Runs) -> None:
+    named = {"FunctionName": "dev-probe-3"}
+    code, words = refused(runs, "lambda", "put_function_concurrency", **named, ReservedConcurrentExecutions=901)
+    assert code == "InvalidParameterValueException"
+    assert words.endswith("decreases account's UnreservedConcurrentExecution below its minimum value of [100].")
+    assert "ReservedConcurrentExecutions" not in ask(runs, "lambda", "get_function_concurrency", **named)
+    # What the function itself has reserved already is not counted twice.
+    for wanted in (900, 899):
+        ask(runs, "lambda", "put_function_concurrency", **named, ReservedConcurrentExecutions=wanted)
+
+
+def test_provisioned_concurrency_goes_and_comes_where_the_stack_has_none(runs: Runs) -> None:
+    named = {"FunctionName": "dev-probe-3", "Qualifier": "live"}
+    for _ in range(2):
+        gone = ask(runs, "lambda", "delete_provisioned_concurrency_config", **named)
+        assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert refused(runs, "lambda", "get_provisioned_concurrency_config", **named)[0] == (
+        "ProvisionedConcurrencyConfigNotFoundException"
+    )
+    for qualifier, count in (("live", 3), ("7", 1), ("live", 4)):
+        named["Qualifier"] = qualifier
+        made = ask(runs, "lambda", "put_provisioned_concurrency_config", **named, ProvisionedConcurrentExecutions=count)
+        assert made["ResponseMetadata"]["HTTPStatusCode"] == 202
+    kept = [
+        (one.outputs["functionName"], one.outputs["qualifier"], one.outputs["provisionedConcurrentExecutions"])
+        for one in runs.snapshot.of("aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig")
+    ]
+    assert sorted(kept) == [("dev-probe-3", "7", 1), ("dev-probe-3", "live", 4)]
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "code"),
+    [
+        ("$LATEST", "InvalidParameterValueException"),
+        ("8", "ResourceNotFoundException"),
+        ("no", "ResourceNotFoundException"),
+    ],
+)
+def test_nothing_is_provisioned_for_what_is_not_published(runs: Runs, qualifier: str, code: str) -> None:
+    named = {"FunctionName": "dev-probe-3", "Qualifier": qualifier}
+    assert refused(runs, "lambda", "put_provisioned_concurrency_config", **named, ProvisionedConcurrentExecutions=1)[
+        0
+    ] == (code)
+
+
 def test_measurements_come_by_minute(runs: Runs) -> None:
     now = time.time()
     for value in (1, 2):
