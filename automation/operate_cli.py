@@ -24,7 +24,7 @@ from automation.operate import scale as scaling
 from automation.operate import secret_values, sessions, status_view, waiting
 from automation.operate import status as looking
 from automation.operate.clients import Clients
-from automation.operate.deployed import Deployed, Kind, Part, read_deployed
+from automation.operate.deployed import Deployed, Kind, Part, read_deployed, stack_up
 from automation.operate.records import read as read_record
 from automation.options import CloudOption, Json, Stacks, Yes
 from automation.project import choose_stacks, find_project
@@ -147,13 +147,16 @@ def scale(
     screen = Screen.open(as_json=False)
     with _deployed(screen, stack, cloud) as (session, deployed):
         part = _part(deployed, service, worker=worker, compute=compute)
+        settings = settings_of(session.project, session.stack, session.cloud).settings
+        file = scaling.Declared(f"Pulumi.{deployed.stack}.yaml", settings.model_dump(by_alias=True))
         wish = scaling.Wish(count=count, fewest=fewest, most=most, provisioned=provisioned, unreserved=unreserved)
         if wish.stops:
             screen.confirm(f"Nothing of {part.name} will run. Go on?", yes=yes)
         clients = Clients(session, scaling.SERVICES)
-        done = scaling.scale(clients, part, wish, deployed.stack)
+        done = scaling.scale(clients, part, wish, file)
         screen.say(done.done, "green")
-        screen.say(done.keep, "yellow")
+        if done.keep:
+            screen.say(done.keep, "yellow")
         if part.compute is Compute.FARGATE:
             waiting.steady(clients["ecs"], part, screen.say)
             screen.say(f"{part.name} is steady.", "green")
@@ -215,8 +218,9 @@ def _deployed(
     """
     with screen.errors():
         project = find_project()
-        name = choose_stacks(project, stack, all_stacks=False)[0]
-        with open_session(project, name, choose(cloud)) as session:
+        chosen = choose(cloud)
+        name = (stack_up(project, chosen) if not stack else "") or choose_stacks(project, stack, all_stacks=False)[0]
+        with open_session(project, name, chosen) as session:
             deployed = read_deployed(session)
             if running and workloads.stopped(session):
                 raise UserError("Nothing runs in the sandbox now.", hint=f"Start it: modeshift up --stack {name}")

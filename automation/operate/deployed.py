@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from automation.cloud import Session
+from automation import checkpoint
+from automation.cloud import Cloud, Session, own_state
 from automation.errors import Exit, UserError
+from automation.project import Project
 from stacks.errors import nearest
 from stacks.settings import Compute
 
@@ -95,7 +98,7 @@ class Service:
         wanted = compute or self.compute
         found = next((one for one in self.parts if (one.kind, one.compute) == (kind, wanted)), None)
         if found is None:
-            there = ", ".join(one.role for one in self.parts) or "nothing"
+            there = "; ".join(f"its {one.kind}, on {one.compute.value}" for one in self.parts) or "nothing"
             raise UserError(f"{self.name} has no {kind} on {wanted.value}.", hint=f"What runs of it: {there}.")
         return found
 
@@ -143,6 +146,24 @@ class Deployed:
 def short(arn: str) -> str:
     """Return the last part of an ARN: the name, or the number, of what it is."""
     return arn.rsplit("/", 1)[-1]
+
+
+def stack_up(project: Project, cloud: Cloud) -> str:
+    """Return the only stack that has resources, where that can be seen on this machine; else nothing."""
+    place = own_state(project, cloud)
+    files = {name: place.local_file(project, name) for name in project.stacks()} if place else {}
+    up = [name for name, file in files.items() if file and _has_resources(file)]
+    return up[0] if len(up) == 1 else ""
+
+
+def _has_resources(file: Path) -> bool:
+    try:
+        return bool(checkpoint.read(file).get("resources"))
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        # It is damaged: what is in it is for the command about that stack to say.
+        return True
 
 
 def read_deployed(session: Session) -> Deployed:

@@ -37,6 +37,8 @@ class PartStatus:
     """Fewest and most that run; of a function, those that are kept ready and those that are reserved."""
     facts: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
+    """What went wrong a moment ago and is well again."""
     events: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Time and words, the newest first."""
 
@@ -62,6 +64,7 @@ class PartStatus:
             "targets": dict(self.targets),
             "facts": list(self.facts),
             "problems": list(self.problems),
+            "warnings": list(self.warnings),
             "events": [{"time": time, "text": text} for time, text in self.events],
         }
 

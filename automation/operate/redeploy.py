@@ -9,6 +9,7 @@ from automation.errors import UserError
 from automation.operate import waiting
 from automation.operate.asking import asked
 from automation.operate.deployed import Part
+from automation.operate.settings import advice
 from stacks.settings import Compute
 
 
@@ -37,8 +38,9 @@ def _instead(part: Part) -> UserError:
             hint=f"aws eks update-kubeconfig --name {part.cluster}, then "
             f"kubectl -n {part.namespace} rollout restart deployment/{part.identity}",
         )
+    variable = ("services", part.service, "env")
     return UserError(
         f"{part.name} is a function: nothing of it runs between calls, and every new version brings fresh instances.",
-        hint="Instances read secrets when they start, and live for hours. To have fresh ones now, change any variable "
-        f"(modeshift:services.{part.service}.env, as in RESTARTED: today) and bring the stack up.",
+        hint="Instances read secrets when they start, and live for hours. To have fresh ones now, change any variable: "
+        f"put {advice(variable, {'RESTARTED': 'today'}, 'the stack file')}, and bring the stack up.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,12 +10,16 @@ from automation.errors import UserError
 from automation.operate.asking import asked
 from automation.operate.clients import Clients
 from automation.operate.deployed import Part
+from automation.operate.settings import advice
+from automation.plan.remarks import noun
 from stacks.settings import Compute
 
 SERVICES: Final = ("ecs", "application-autoscaling", "lambda")
 """What is asked, as boto3 names it."""
 
 _DIMENSION: Final = "ecs:service:DesiredCount"
+_SERVERLESS: Final = ("serverless",)
+_ALL: Final = "; it holds for all functions of the stack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +43,38 @@ class Wish:
 
 @dataclass(frozen=True)
 class Scaled:
-    """What was changed, and the setting that makes it stay."""
+    """What was changed, and the setting that makes it stay; empty where the stack file has it already."""
 
     done: str
     keep: str
 
 
-def scale(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
+@dataclass(frozen=True)
+class Declared:
+    """A stack's file: its name, and what it says with all defaults."""
+
+    name: str
+    says: Mapping[str, Any]
+
+    def value(self, path: Sequence[str]) -> Any:  # noqa: ANN401 as many kinds as there are settings
+        """Return a setting; None where there is none."""
+        said: Any = self.says
+        for key in path:
+            said = None if said is None else said.get(key)
+        return said
+
+    def keep(self, path: Sequence[str], values: Mapping[str, int | None], of: str = "") -> str:
+        """Return what makes values stay; None is what the file shall not say, and `of` whom else it concerns."""
+        if all(self.value((*path, key)) == value for key, value in values.items()):
+            return ""
+        there = {key: value for key, value in values.items() if value is not None}
+        gone = f"take {', '.join(values)} out of modeshift:{'.'.join(path)} in {self.name}"
+        here = f"put {advice(path, there, self.name)}" if there else gone
+        puts_back = "`up --refresh`, or the next change there, puts it back"
+        return f"The stack file still says otherwise: {puts_back}. To keep it, {here}{of}."
+
+
+def scale(clients: Clients, part: Part, wish: Wish, file: Declared) -> Scaled:
     """Change how much of a part runs.
 
     Raises:
@@ -58,17 +88,16 @@ def scale(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
             hint=f"As in: modeshift scale {part.service} 3, or modeshift scale {part.service} --min 2 --max 6",
         )
     if part.compute is Compute.EKS:
-        raise _in_kubernetes(part, wish)
+        raise _in_kubernetes(part, wish, file)
     if part.compute is Compute.LAMBDA:
-        return _function(clients["lambda"], part, wish, stack)
+        return _function(clients["lambda"], part, wish, file)
     if wish.provisioned is not None or wish.unreserved:
         raise UserError(f"{part.name} runs as tasks; only functions have concurrency.", hint="Say how many tasks.")
-    return _tasks(clients, part, wish, stack)
+    return _tasks(clients, part, wish, file)
 
 
-def _tasks(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
+def _tasks(clients: Clients, part: Part, wish: Wish, file: Declared) -> Scaled:
     now = _bounds(clients, part)
-    setting = f"modeshift:services.{part.service}.{'worker.' if part.kind == 'worker' else ''}scaling"
     if wish.count is None:
         if now is None:
             raise UserError(f"Nothing scales {part.name}: it has a number and no bounds.", hint="Say how many tasks.")
@@ -77,7 +106,11 @@ def _tasks(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
             wish.most if wish.most is not None else now[1],
         )
         if fewest > most:
-            raise UserError(f"At least {fewest} and at most {most} tasks cannot be.", hint="Name both --min and --max.")
+            both = wish.fewest is not None and wish.most is not None
+            raise UserError(
+                f"At least {fewest} and at most {most} tasks cannot be.",
+                hint="--min must not be above --max." if both else "Name both --min and --max.",
+            )
         asked(
             lambda: clients["application-autoscaling"].register_scalable_target(
                 ServiceNamespace="ecs",
@@ -91,7 +124,7 @@ def _tasks(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
         )
         return Scaled(
             f"{part.name} is scaled between {fewest} and {most} tasks; it was {now[0]} to {now[1]}.",
-            _stays(f"{setting}.min: {fewest} and {setting}.max: {most}", stack),
+            file.keep(_setting(part), {"min": fewest, "max": most}),
         )
     count = wish.count
     if now is not None and not now[0] <= count <= now[1]:
@@ -109,11 +142,17 @@ def _tasks(clients: Clients, part: Part, wish: Wish, stack: str) -> Scaled:
         "ecs:UpdateService",
     )
     if now is None:
-        return Scaled(f"{part.name} shall run {count} tasks.", _stays(f"{setting}.min: {count}", stack))
+        keep = file.keep(_setting(part), {"min": count, "max": max(count, 1)})
+        return Scaled(f"{part.name} shall run {noun(count, 'task')}.", keep)
+    between = f"until autoscaling finds another number (between {now[0]} and {now[1]})"
     return Scaled(
-        f"{part.name} shall run {count} tasks, until autoscaling finds another number (between {now[0]} and {now[1]}).",
-        _stays(f"{setting}.min: {count}", stack),
+        f"{part.name} shall run {noun(count, 'task')}, {between}.",
+        file.keep(_setting(part), {"min": count, "max": now[1]}),
     )
+
+
+def _setting(part: Part) -> tuple[str, ...]:
+    return ("services", part.service, *(("worker",) if part.kind == "worker" else ()), "scaling")
 
 
 def _bounds(clients: Clients, part: Part) -> tuple[int, int] | None:
@@ -129,7 +168,7 @@ def _bounds(clients: Clients, part: Part) -> tuple[int, int] | None:
     return (found[0]["MinCapacity"], found[0]["MaxCapacity"]) if found else None
 
 
-def _function(client: Any, part: Part, wish: Wish, stack: str) -> Scaled:  # noqa: ANN401 boto3 has no types of its own
+def _function(client: Any, part: Part, wish: Wish, file: Declared) -> Scaled:  # noqa: ANN401 boto3 has no types of its own
     named = {"FunctionName": part.identity}
     if wish.fewest is not None or wish.most is not None:
         raise UserError(
@@ -144,22 +183,22 @@ def _function(client: Any, part: Part, wish: Wish, stack: str) -> Scaled:  # noq
         )
         return Scaled(
             f"{part.name} shares the account's instances.",
-            _stays("modeshift:serverless.reservedConcurrency left out", stack),
+            file.keep(_SERVERLESS, {"reservedConcurrency": None}, _ALL),
         )
     if wish.provisioned is not None:
-        return _provisioned(client, part, wish.provisioned, stack)
+        return _provisioned(client, part, wish.provisioned, file)
     asked(
         lambda: client.put_function_concurrency(**named, ReservedConcurrentExecutions=wish.count),
         f"scale {part.name}",
         "lambda:PutFunctionConcurrency",
     )
     return Scaled(
-        f"{part.name} has {wish.count} instances reserved, and never more.",
-        _stays(f"modeshift:serverless.reservedConcurrency: {wish.count} (of all functions)", stack),
+        f"{part.name} has {noun(wish.count or 0, 'instance')} reserved, and never more.",
+        file.keep(_SERVERLESS, {"reservedConcurrency": wish.count}, _ALL),
     )
 
 
-def _provisioned(client: Any, part: Part, count: int, stack: str) -> Scaled:  # noqa: ANN401
+def _provisioned(client: Any, part: Part, count: int, file: Declared) -> Scaled:  # noqa: ANN401
     if not part.alias:
         raise UserError(f"{part.name} has no alias to keep instances for.", hint="Only what answers requests has one.")
     named = {"FunctionName": part.identity, "Qualifier": part.alias}
@@ -175,32 +214,33 @@ def _provisioned(client: Any, part: Part, count: int, stack: str) -> Scaled:  # 
             f"scale {part.name}",
             "lambda:DeleteProvisionedConcurrencyConfig",
         )
-    return Scaled(
-        f"{count} instances of {part.name} are kept ready, and billed while they are. AWS needs some minutes.",
-        _stays(f"modeshift:serverless.provisionedConcurrency: {count} (of all functions)", stack),
-    )
+    done = f"Of {part.name} no instance is kept ready any more."
+    if count:
+        kept = f"{noun(count, 'instance')} of {part.name}"
+        done = f"{kept} will be kept ready, and billed from now on. AWS needs some minutes to start what is missing."
+    keep = file.keep(_SERVERLESS, {"provisionedConcurrency": count}, _ALL)
+    if keep and not file.value((*_SERVERLESS, "provisionedConcurrency")):
+        # The stack has no such resource that it could put back.
+        setting = advice(_SERVERLESS, {"provisionedConcurrency": count}, file.name)
+        ends = f"modeshift scale {part.service} --provisioned 0"
+        keep = f"It stays until `{ends}`. For the stack to have it, put {setting}{_ALL}."
+    return Scaled(done, keep)
 
 
-def _in_kubernetes(part: Part, wish: Wish) -> UserError:
+def _in_kubernetes(part: Part, wish: Wish, file: Declared) -> UserError:
     namespace = f"kubectl -n {part.namespace}"
     if part.replicas is None:
         command = (
             f"{namespace} scale deployment/{part.identity} --replicas={wish.count if wish.count is not None else 'N'}"
         )
+        bounds: dict[str, object] = {"min": "N" if wish.count is None else wish.count}
     else:
         fewest = wish.fewest if wish.fewest is not None else wish.count if wish.count is not None else part.replicas[0]
         most = max(fewest, wish.most if wish.most is not None else part.replicas[1])
         patch = f'{{"spec":{{"minReplicas":{fewest},"maxReplicas":{most}}}}}'
         command = f"{namespace} patch hpa {part.identity} --patch '{patch}'"
-    worker = "worker." if part.kind == "worker" else ""
+        bounds = {"min": fewest, "max": most}
     return UserError(
         f"{part.name} runs as pods, which Kubernetes scales and not AWS.",
-        hint=f"{command}. To keep it: modeshift:services.{part.service}.{worker}scaling, and modeshift up.",
-    )
-
-
-def _stays(setting: str, stack: str) -> str:
-    return (
-        f"The stack file still says otherwise: `up --refresh`, or the next change there, puts it back. To keep it, put "
-        f"{setting} into Pulumi.{stack}.yaml."
+        hint=f"{command}. To keep it, put {advice(_setting(part), bounds, file.name)}, and modeshift up.",
     )

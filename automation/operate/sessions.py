@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 from automation.errors import Exit, UserError
 from automation.operate.asking import asked
 from automation.operate.deployed import Part, short
+from automation.operate.settings import advice
 from stacks.settings import Compute
 
 _PLUGIN: Final = "session-manager-plugin"
@@ -37,9 +38,9 @@ def run(client: Any, part: Part, command: Sequence[str], *, task: str = "", stac
     if part.compute is not Compute.FARGATE:
         raise _elsewhere(part, command)
     if not part.exec:
+        setting = advice(["container"], {"exec": True}, f"Pulumi.{stack}.yaml")
         raise UserError(
-            f"{part.name} lets nobody in: ECS Exec is off.",
-            hint=f"Set modeshift:container.exec to true in Pulumi.{stack}.yaml, and modeshift up --stack {stack}.",
+            f"{part.name} lets nobody in: ECS Exec is off.", hint=f"Put {setting}, and modeshift up --stack {stack}."
         )
     container = _container(client, part, task)
     answer = asked(
@@ -127,6 +128,6 @@ def _elsewhere(part: Part, command: Sequence[str]) -> UserError:
         f"{part.name} is a function: between calls nothing of it runs that one could get into.",
         hint=(
             f"Call it instead (aws lambda invoke --function-name {part.identity}), read it "
-            f"(modeshift logs {part.service}), or run its code here with its own variables (modeshift sandbox)."
+            f"(modeshift logs {part.service}), or run its code on this machine (docs/sandbox-data.md)."
         ),
     )

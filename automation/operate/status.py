@@ -12,6 +12,7 @@ from automation.operate.asking import asked, missing
 from automation.operate.clients import Clients, at_once
 from automation.operate.deployed import Deployed, Part, short
 from automation.operate.found import PartStatus, Rollout, ServiceStatus
+from automation.plan.remarks import noun
 from stacks.settings import Compute
 
 SERVICES: Final = ("ecs", "elbv2", "lambda", "cloudwatch", "application-autoscaling")
@@ -19,7 +20,14 @@ SERVICES: Final = ("ecs", "elbv2", "lambda", "cloudwatch", "application-autoscal
 
 _MINUTES: Final = 5
 _MOST_EVENTS: Final = 5
-_MOST_STOPPED: Final = 10
+_MOST_STOPPED: Final = 100
+"""What DescribeTasks takes at once."""
+_MOST_REASONS: Final = 3
+_BY_ITSELF: Final = frozenset(
+    {"EssentialContainerExited", "TaskFailedToStart", "SpotInterruption", "TerminationNotice"}
+)
+_UNFIT: Final = "Task failed"
+"""How ECS begins to say that it stopped a task because of its health, which has no code of its own."""
 _PODS: Final = "namespace_number_of_running_pods"
 _UNHEALTHY: Final = frozenset({"unhealthy", "unavailable"})
 _UNCHECKED: Final = "Target.HealthCheckDisabled"
@@ -77,15 +85,15 @@ def _tasks(status: PartStatus, clients: Clients) -> None:
         if rollout.state == "FAILED":
             status.problems.append(f"The rollout of {rollout.version} failed: {rollout.reason or 'no reason given'}")
         elif rollout.failed and rollout.state == "IN_PROGRESS":
-            status.problems.append(f"{rollout.failed} tasks of {rollout.version} failed to stay; ECS goes on trying.")
+            failed = noun(rollout.failed, "task")
+            status.problems.append(f"{failed} of {rollout.version} failed to stay; ECS goes on trying.")
     if part.definition and service["taskDefinition"] != part.definition and not status.changing:
         status.problems.append(f"ECS went back to {status.version}; {short(part.definition)} did not become healthy.")
     if service["runningCount"] < service["desiredCount"] and not status.changing:
         status.problems.append(f"{status.running} of {status.desired} tasks run.")
     status.events = [(_said(one["createdAt"]), one["message"]) for one in service["events"][:_MOST_EVENTS]]
     _bounds(status, clients)
-    if status.problems:
-        _stopped(status, clients)
+    _stopped(status, clients)
 
 
 def _bounds(status: PartStatus, clients: Clients) -> None:
@@ -104,7 +112,7 @@ def _bounds(status: PartStatus, clients: Clients) -> None:
 
 
 def _stopped(status: PartStatus, clients: Clients) -> None:
-    """Say how tasks ended, where something is wrong; ECS remembers them for an hour."""
+    """Say how tasks ended: all that ECS remembers where something is wrong, else who just ended by itself."""
     part, ecs = status.part, clients["ecs"]
     doing, needs = f"tell how tasks of {part.name} ended", ("ecs:ListTasks", "ecs:DescribeTasks")
     listed = asked(
@@ -116,7 +124,8 @@ def _stopped(status: PartStatus, clients: Clients) -> None:
         lambda: ecs.describe_tasks(cluster=part.cluster, tasks=listed["taskArns"][:_MOST_STOPPED]), doing, *needs
     )
     ends: Counter[str] = Counter()
-    for task in tasks["tasks"]:
+    ended = tasks["tasks"] if status.problems else [task for task in tasks["tasks"] if _just_failed(task)]
+    for task in ended:
         codes = [
             f"exit code {one['exitCode']}" + (f", {one['reason']}" if one.get("reason") else "")
             for one in task["containers"]
@@ -124,7 +133,17 @@ def _stopped(status: PartStatus, clients: Clients) -> None:
         ]
         said = task.get("stoppedReason", "no reason given")
         ends[f"{said} ({'; '.join(codes)})" if codes else said] += 1
-    status.problems += [f"Stopped{f' ×{count}' if count > 1 else ''}: {text}" for text, count in ends.most_common(3)]
+    lines = status.problems or status.warnings
+    lines.extend(
+        f"Stopped{f' ×{count}' if count > 1 else ''}: {text}" for text, count in ends.most_common(_MOST_REASONS)
+    )
+
+
+def _just_failed(task: Mapping[str, Any]) -> bool:
+    """Return whether a task ended in the last minutes without anybody wanting it to."""
+    wanted = task.get("stopCode") not in _BY_ITSELF and not task.get("stoppedReason", "").startswith(_UNFIT)
+    stopped: datetime | None = task.get("stoppedAt")
+    return not wanted and stopped is not None and stopped > datetime.now(UTC) - timedelta(minutes=_MINUTES)
 
 
 def _function(status: PartStatus, clients: Clients) -> None:
@@ -184,13 +203,14 @@ def _calls(status: PartStatus, clients: Clients) -> None:
     dimensions = {"FunctionName": status.part.identity}
     wanted = {"Invocations": "Sum", "Errors": "Sum", "Throttles": "Sum", "ConcurrentExecutions": "Maximum"}
     found = _measured(clients, "AWS/Lambda", dimensions, wanted, status.part.name)
-    sums = {name: sum(found[name]) for name in ("Invocations", "Errors", "Throttles")}
+    sums = {name: round(sum(found[name])) for name in ("Invocations", "Errors", "Throttles")}
     status.running = int(max(found["ConcurrentExecutions"], default=0)) if found["ConcurrentExecutions"] else None
-    status.facts.append(f"{sums['Invocations']:.0f} calls in {_MINUTES} minutes")
+    status.facts.append(f"{noun(sums['Invocations'], 'call')} in {_MINUTES} minutes")
     if sums["Errors"]:
-        status.problems.append(f"{sums['Errors']:.0f} calls failed in {_MINUTES} minutes.")
-    if sums["Throttles"]:
-        status.problems.append(f"{sums['Throttles']:.0f} calls were refused in {_MINUTES} minutes, as too many.")
+        status.problems.append(f"{noun(sums['Errors'], 'call')} failed in {_MINUTES} minutes.")
+    if refused := sums["Throttles"]:
+        were = "was" if refused == 1 else "were"
+        status.problems.append(f"{noun(refused, 'call')} {were} refused in {_MINUTES} minutes, as too many.")
 
 
 def _pods(status: PartStatus, clients: Clients) -> None:

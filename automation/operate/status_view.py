@@ -34,7 +34,12 @@ def _service(one: ServiceStatus) -> RenderableType:
 
 def _part(one: PartStatus) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    words = [Text(one.part.role, style="cyan"), Text(one.version), Text(_numbers(one)), Text(_limits(one), style="dim")]
+    words = [
+        Text(one.part.role, style="cyan"),
+        Text(_version(one)),
+        Text(_numbers(one)),
+        Text(_limits(one), style="dim"),
+    ]
     words.append(_health(one))
     table.add_row(*words)
     lines: list[RenderableType] = [table]
@@ -42,10 +47,17 @@ def _part(one: PartStatus) -> RenderableType:
     moving = [each for each in one.rollouts if len(one.rollouts) > 1 or each.state == "IN_PROGRESS"]
     lines += [Text(f"  {_rollout(each)}", style="yellow") for each in moving]
     lines += [Text(f"  {one_line(text, _LONGEST)}", style="red") for text in one.problems]
+    lines += [Text(f"  {one_line(text, _LONGEST)}", style="yellow") for text in one.warnings]
     lines += [Text(f"  {one_line(text, _LONGEST)}", style="dim") for text in one.facts]
     if one.problems or one.changing:
         lines += [Text(f"  {_ago(time)}: {one_line(text, _LONGEST)}", style="dim") for time, text in one.events]
     return Group(*lines)
+
+
+def _version(one: PartStatus) -> str:
+    """Return the version; that of a function is a bare number, which needs to be called one."""
+    bare = one.part.compute is Compute.LAMBDA and one.version
+    return f"version {one.version}" if bare else one.version
 
 
 def _numbers(one: PartStatus) -> str:

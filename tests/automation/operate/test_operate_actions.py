@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,12 @@ def test_a_session_of_this_machine_runs_as_the_task_does_and_leaves_no_file(tmp_
     assert not file.exists()
 
 
+def test_who_has_no_such_part_says_what_it_has() -> None:
+    with pytest.raises(UserError, match="probe has no worker on lambda") as error:
+        part("probe", "worker")
+    assert error.value.hint == "What runs of it: its server, on lambda."
+
+
 def test_who_cannot_be_got_into_says_what_to_do_instead() -> None:
     client = with_session("wss://x").client("ecs")
     for name, words in (
@@ -91,7 +97,7 @@ def test_who_cannot_be_got_into_says_what_to_do_instead() -> None:
         assert words in error.value.hint
     with pytest.raises(UserError, match="ECS Exec is off") as error:
         sessions.run(client, part(exec_enabled=False), ["ls"], stack="dev")
-    assert "modeshift:container.exec" in error.value.hint
+    assert "Put modeshift:container: {exec: true} into Pulumi.dev.yaml" in error.value.hint
     with pytest.raises(UserError, match="begins with zzz") as error:
         sessions.run(client, part(), ["ls"], stack="dev", task="zzz")
     assert "aaa (PENDING)" in error.value.hint
@@ -112,16 +118,25 @@ BOUNDS = {
 }
 
 
+_CONCURRENCY = (
+    "PutFunctionConcurrency",
+    "DeleteFunctionConcurrency",
+    "PutProvisionedConcurrencyConfig",
+    "DeleteProvisionedConcurrencyConfig",
+)
+
+
 def scaling() -> Aws:
     return Aws(
         ecs={"UpdateService": {}},
         application_autoscaling={"DescribeScalableTargets": BOUNDS, "RegisterScalableTarget": {}},
-        **{"lambda": {"PutFunctionConcurrency": {}, "PutProvisionedConcurrencyConfig": {}}},
+        **{"lambda": {call: {} for call in _CONCURRENCY}},
     )
 
 
-def scaled(aws: Aws, of: Part, wish: Wish) -> scale.Scaled:
-    return scale.scale(aws.clients(*scale.SERVICES), of, wish, "dev")
+def scaled(aws: Aws, of: Part, wish: Wish, says: Mapping[str, Any] | None = None) -> scale.Scaled:
+    file = scale.Declared("Pulumi.dev.yaml", says or {})
+    return scale.scale(aws.clients(*scale.SERVICES), of, wish, file)
 
 
 def test_tasks_are_counted_within_the_bounds_of_autoscaling() -> None:
@@ -129,7 +144,7 @@ def test_tasks_are_counted_within_the_bounds_of_autoscaling() -> None:
     said = scaled(aws, part(), Wish(count=2))
     assert aws.calls("ecs.UpdateService") == [{"cluster": CLUSTER, "service": "dev-users-1", "desiredCount": 2}]
     assert "until autoscaling finds another number" in said.done
-    assert "modeshift:services.users.scaling.min: 2 into Pulumi.dev.yaml" in said.keep
+    assert "put modeshift:services: {users: {scaling: {min: 2, max: 3}}} into Pulumi.dev.yaml" in said.keep
     with pytest.raises(UserError, match="would take 5 back") as error:
         scaled(aws, part(), Wish(count=5))
     assert error.value.hint.endswith("modeshift scale users --min 1 --max 5")
@@ -146,13 +161,37 @@ def test_bounds_are_changed_and_those_unsaid_stay() -> None:
         8,
     )
     assert "it was 1 to 3" in said.done
-    with pytest.raises(UserError, match="cannot be"):
-        scaled(aws, part(), Wish(fewest=4))
+    for wish, hint in (
+        (Wish(fewest=4), "Name both --min and --max."),
+        (Wish(fewest=5, most=2), "--min must not be above --max."),
+    ):
+        with pytest.raises(UserError, match="cannot be") as error:
+            scaled(aws, part(), wish)
+        assert error.value.hint == hint
+
+
+def test_nothing_is_to_be_kept_where_the_stack_file_agrees() -> None:
+    says = {
+        "services": {"users": {"scaling": {"min": 1, "max": 8}}},
+        "serverless": {"reservedConcurrency": None, "provisionedConcurrency": 0},
+    }
+    assert not scaled(scaling(), part(), Wish(most=8), says).keep
+    assert "{min: 1, max: 9}" in scaled(scaling(), part(), Wish(most=9), says).keep
+    assert not scaled(scaling(), part("probe"), Wish(unreserved=True), says).keep
+    assert not scaled(scaling(), part("probe"), Wish(provisioned=0), says).keep
+    by_hand = scaled(scaling(), part("probe"), Wish(provisioned=2), says).keep
+    assert by_hand.startswith("It stays until `modeshift scale probe --provisioned 0`.")
+    of_stack = scaled(scaling(), part("probe"), Wish(provisioned=0), {"serverless": {"provisionedConcurrency": 2}}).keep
+    assert "{provisionedConcurrency: 0}" in of_stack
+    assert "puts it back" in of_stack
+    reserved = {"serverless": {"reservedConcurrency": 3}}
+    said = scaled(scaling(), part("probe"), Wish(unreserved=True), reserved).keep
+    assert "take reservedConcurrency out of modeshift:serverless in Pulumi.dev.yaml" in said
 
 
 def test_a_worker_without_autoscaling_has_a_number() -> None:
     said = scaled(scaling(), part(kind="worker"), Wish(count=4))
-    assert "services.users.worker.scaling.min: 4" in said.keep
+    assert "modeshift:services: {users: {worker: {scaling: {min: 4, max: 4}}}}" in said.keep
     with pytest.raises(UserError, match="Nothing scales"):
         scaled(scaling(), part(kind="worker"), Wish(most=4))
 
@@ -163,7 +202,10 @@ def test_functions_have_concurrency() -> None:
     assert aws.calls("lambda.PutFunctionConcurrency") == [
         {"FunctionName": "dev-probe-1", "ReservedConcurrentExecutions": 20}
     ]
-    assert "modeshift:serverless.reservedConcurrency: 20" in said.keep
+    assert (
+        "put modeshift:serverless: {reservedConcurrency: 20} into Pulumi.dev.yaml, beside what that key holds"
+        in said.keep
+    )
     scaled(aws, part("probe"), Wish(provisioned=2))
     assert aws.calls("lambda.PutProvisionedConcurrencyConfig")[0]["Qualifier"] == "live"
     with pytest.raises(UserError, match="as many instances as there are calls"):
@@ -178,6 +220,7 @@ def test_pods_are_scaled_by_kubernetes_and_the_command_is_named() -> None:
     assert 'kubectl -n dev-pages patch hpa dev-pages --patch \'{"spec":{"minReplicas":3,"maxReplicas":9}}\'' in (
         error.value.hint
     )
+    assert "modeshift:services: {pages: {scaling: {min: 3, max: 9}}} into Pulumi.dev.yaml" in error.value.hint
 
 
 @pytest.mark.parametrize("wish", [Wish(), Wish(count=1, most=2), Wish(count=1, unreserved=True)])
@@ -248,8 +291,9 @@ def test_what_has_no_tasks_says_how_it_starts_anew() -> None:
     with pytest.raises(UserError) as error:
         redeploy(client, part("pages"), print)
     assert "kubectl -n dev-pages rollout restart deployment/dev-pages" in error.value.hint
-    with pytest.raises(UserError, match="is a function"):
+    with pytest.raises(UserError, match="is a function") as error:
         redeploy(client, part("probe"), print)
+    assert "modeshift:services: {probe: {env: {RESTARTED: today}}}" in error.value.hint
 
 
 KEYS = ("API_KEY", "OTHER_KEY")

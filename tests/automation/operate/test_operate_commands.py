@@ -29,7 +29,9 @@ Run = Callable[..., Result]
 def settings() -> StackSettings:
     keys = SecretSettings(kind="secret", keys=("API_KEY", "OTHER_KEY"))
     users = SimpleNamespace(links={"keys": keys, "rows": object()})
-    return cast("StackSettings", SimpleNamespace(services={"users": users, "probe": SimpleNamespace(links={})}))
+    own = {"users": users, "probe": SimpleNamespace(links={})}
+    serverless = {"serverless": {"reservedConcurrency": 2}}
+    return cast("StackSettings", SimpleNamespace(services=own, model_dump=lambda **_: serverless))
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
             yield session
 
         monkeypatch.setattr(operate_cli, "find_project", lambda: None)
+        monkeypatch.setattr(operate_cli, "stack_up", lambda *_: "")
         monkeypatch.setattr(operate_cli, "choose_stacks", lambda *_, **__: ["dev"])
         monkeypatch.setattr(operate_cli, "settings_of", lambda *_: SimpleNamespace(settings=settings()))
         monkeypatch.setattr(operate_cli, "open_session", opened)
@@ -90,6 +93,13 @@ def test_what_scales_to_nothing_asks_first(run: Run) -> None:
     ended = run(Aws(), "scale", "users", "0")
     assert "Add --yes" in ended.output
     assert ended.exit_code == 2
+
+
+def test_what_makes_a_number_stay_is_said_unless_the_file_has_it(run: Run) -> None:
+    aws = Aws(**{"lambda": {"PutFunctionConcurrency": {}, "DeleteFunctionConcurrency": {}}})
+    assert "stack file" not in run(aws, "scale", "probe", "2").output
+    said = " ".join(run(aws, "scale", "probe", "--unreserved").output.split())
+    assert "take reservedConcurrency out of modeshift:serverless in Pulumi.dev.yaml" in said
 
 
 def test_a_new_deployment_ends_well_only_when_it_is_there(run: Run) -> None:

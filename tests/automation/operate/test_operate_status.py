@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
+from automation.cloud import Cloud
 from automation.errors import UserError
 from automation.operate import status
-from automation.operate.deployed import deployed_in
+from automation.operate.deployed import deployed_in, stack_up
 from automation.operate.found import ServiceStatus
 from automation.operate.status_view import status_view
+from automation.project import Project
 from tests.automation.operate.aws import GROUP, TASKS, Aws, stack, state
 from tests.automation.operate.ecs import deployment, service, task
 
@@ -67,6 +71,12 @@ def look(aws: Aws) -> dict[str, ServiceStatus]:
     return {one.service.name: one for one in status.look(stack(), aws.clients(*status.SERVICES))}
 
 
+def shown(aws: Aws) -> str:
+    console = Console(width=160, file=io.StringIO())
+    console.print(status_view("dev", "https://dev.example.com", list(look(aws).values())))
+    return cast("io.StringIO", console.file).getvalue()
+
+
 def problems(aws: Aws, name: str) -> str:
     return "\n".join(text for part in look(aws)[name].parts for text in part.problems)
 
@@ -82,7 +92,7 @@ def test_all_is_well() -> None:
     assert (pods.running, pods.limits, pods.desired) == (3, (2, 5), None)
     [function] = found["probe"].parts
     assert (function.version, function.running) == ("7", None)
-    assert not aws.calls("ecs.ListTasks")
+    assert not server.warnings
 
 
 def test_a_rollout_that_was_taken_back_is_trouble_with_its_reason() -> None:
@@ -120,6 +130,32 @@ def test_tasks_that_ended_say_why_where_something_is_wrong() -> None:
     said = problems(aws, "users")
     assert "3 tasks of dev-users:2 failed to stay" in said
     assert "Stopped ×2: Essential container in task exited (exit code 137, OutOfMemoryError" in said
+
+
+def test_tasks_that_just_ended_by_themselves_are_told_of_when_all_is_well_again() -> None:
+    now = datetime.now(UTC)
+    crashed = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
+    unfit = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health checks in (group)"}
+    wanted = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Scaling activity initiated by (deployment)"}
+    tasks = [task(name, stoppedAt=now, **said) for name, said in (("a", crashed), ("b", unfit), ("c", wanted))]
+    tasks.append(task("d", stoppedAt=now - timedelta(minutes=6), **crashed))
+    aws = well(ecs={"ListTasks": {"taskArns": ["arn:1"]}, "DescribeTasks": {"tasks": tasks}})
+    found = look(aws)["users"]
+    assert (found.state, found.parts[0].problems) == ("steady", [])
+    assert found.parts[0].warnings == [
+        "Stopped: Essential container in task exited",
+        "Stopped: Task failed ELB health checks in (group)",
+    ]
+    assert found.document()["parts"][0]["warnings"] == found.parts[0].warnings
+    assert "Stopped: Essential container in task exited" in shown(aws)
+
+
+def test_one_call_is_one_and_a_version_is_called_one() -> None:
+    few = well(cloudwatch={"GetMetricData": measured({"Invocations": [1], "Errors": [1], "Throttles": [1]})})
+    text = shown(few)
+    assert "version 7" in text
+    for said in ("1 call in 5 minutes", "1 call failed in 5 minutes", "1 call was refused in 5 minutes"):
+        assert said in text
 
 
 def test_what_load_balancer_and_alarms_say_is_said() -> None:
@@ -183,10 +219,7 @@ def test_the_view_shows_what_is_wrong_as_it_was_written() -> None:
         ),
         runningCount=1,
     )
-    aws = well(ecs={"DescribeServices": {"services": [failing]}})
-    console = Console(width=160, file=io.StringIO())
-    console.print(status_view("dev", "https://dev.example.com", list(look(aws).values())))
-    text = cast("io.StringIO", console.file).getvalue()
+    text = shown(well(ecs={"DescribeServices": {"services": [failing]}}))
     assert "[bold]ECS deployment circuit breaker" in text
     assert "\x1b" not in text
     assert "has reached a steady state" in text
@@ -196,6 +229,25 @@ def test_a_stack_that_is_not_up_says_how_to_bring_it_up() -> None:
     with pytest.raises(UserError, match="not up") as error:
         deployed_in("dev", [])
     assert error.value.hint == "modeshift up --stack dev"
+
+
+def test_in_the_sandbox_the_only_stack_that_is_up_need_not_be_named(tmp_path: Path) -> None:
+    project = Project(tmp_path, tmp_path / "local")
+    (tmp_path / "Pulumi.yaml").write_text("name: shop")
+    folder = project.state / ".pulumi" / "stacks" / "shop"
+    folder.mkdir(parents=True)
+
+    def keep(name: str, *resources: str) -> None:
+        (tmp_path / f"Pulumi.{name}.yaml").write_text("")
+        (folder / f"{name}.json").write_text(json.dumps({"checkpoint": {"latest": {"resources": list(resources)}}}))
+
+    keep("dev", "a")
+    keep("gone")
+    (tmp_path / "Pulumi.prod.yaml").write_text("")
+    assert stack_up(project, Cloud.SANDBOX) == "dev"
+    assert not stack_up(project, Cloud.AWS)
+    keep("staging", "b")
+    assert not stack_up(project, Cloud.SANDBOX)
 
 
 def test_services_are_found_by_the_nearest_name() -> None:
