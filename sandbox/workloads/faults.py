@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 from sandbox.control import faults
 from sandbox.control.account import Account, Resource
 from sandbox.control.errors import Refusal
+from sandbox.workloads.snapshot import name_of
 
 Kind = Literal["kill", "zone", "delay", "throttle", "credentials"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -51,10 +52,7 @@ def known(rule: faults.Rule, resources: Iterable[Resource]) -> bool:
     """Tell whether what a fault is about is in the account now, as far as its name says."""
     if rule.kind in {"delay", "throttle"} and rule.type in SERVICES:
         return True
-    names = {
-        str(one.outputs.get("availabilityZone")) if rule.kind == "zone" else one.urn.rsplit("::", 1)[-1]
-        for one in resources
-    }
+    names = {str(one.outputs.get("availabilityZone")) if rule.kind == "zone" else name_of(one) for one in resources}
     return bool(fnmatch.filter(names, rule.type))
 
 

@@ -150,9 +150,9 @@ def _statistic(stat: str) -> Callable[[list[_Values]], float]:
     return lambda parts: _percentile(parts, share)
 
 
-def _percentile(seconds: list[_Values], share: float) -> float:
+def _percentile(parts: list[_Values], share: float) -> float:
     """Return the value that a share of all values does not exceed; a sample counts for as many as it stands for."""
-    weighted = sorted((value, one.count / len(one.samples)) for one in seconds for value in one.samples)
+    weighted = sorted((value, one.count / len(one.samples)) for one in parts for value in one.samples)
     wanted, passed = share * sum(weight for _, weight in weighted), 0.0
     for value, weight in weighted:
         passed += weight

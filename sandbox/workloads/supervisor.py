@@ -176,12 +176,9 @@ class Supervisor:
             await asyncio.to_thread(self._count, done)
 
     def _count(self, rules: Sequence[Rule]) -> None:
-        account = Account(self.context.account)
-        try:
+        with closing(Account(self.context.account)) as account:
             for rule in rules:
                 count(account, rule)
-        finally:
-            account.close()
 
     def _read(self) -> list[Any]:
         if not (self.context.account / FILE_NAME).exists():
